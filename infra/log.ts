@@ -1,0 +1,56 @@
+import pino from 'pino'
+
+export type LogFields = Record<string, unknown>
+
+/** The part of a logger that the code relies on; tests pass `silentLog` or a recorder. */
+export interface Log {
+  debug(fields: LogFields, msg: string): void
+  info(fields: LogFields, msg: string): void
+  warn(fields: LogFields, msg: string): void
+  error(fields: LogFields, msg: string): void
+  fatal(fields: LogFields, msg: string): void
+  child(fields: LogFields): Log
+}
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** Keys whose values never reach a log, at the top or one level down: secrets, tokens and what people wrote. */
+const hiddenKeys = [
+  'token',
+  'authorization',
+  'secret',
+  'password',
+  'body',
+  'text',
+  'content',
+  'payload',
+  'preview',
+] as const
+
+const redactPaths = hiddenKeys.flatMap((key) => [key, `*.${key}`, `*.*.${key}`])
+
+/**
+ * A JSON-lines logger on stdout (level, time in ms, process name). Errors go under `err`.
+ * On a terminal the lines are made readable; everywhere else they stay JSON.
+ */
+export function createLogger(options: { name: string; level?: LogLevel; pretty?: boolean }): Log {
+  const pretty = options.pretty ?? process.stdout.isTTY === true
+  return pino({
+    name: options.name,
+    level: options.level ?? 'info',
+    base: { pid: process.pid },
+    redact: { paths: redactPaths, censor: '[hidden]' },
+    formatters: { level: (label) => ({ level: label }) },
+    ...(pretty ? { transport: { target: 'pino-pretty', options: { ignore: 'pid', singleLine: true } } } : {}),
+  })
+}
+
+export const silentLog: Log = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  fatal: () => {},
+  child: () => silentLog,
+}

@@ -1,0 +1,75 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+type MetricType = 'counter' | 'gauge' | 'histogram'
+type MetricRow = {
+  readonly type: MetricType
+  readonly help: string
+  readonly labels?: readonly string[]
+  readonly buckets?: readonly number[]
+}
+
+const latencyMsBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] as const
+
+/**
+ * Every metric there is; nothing else may name one. Labels are few-valued by rule: never a user, a
+ * conversation or a connection id.
+ */
+export const metricTable = {
+  longwire_process_info: {
+    type: 'gauge',
+    help: 'Always 1; the process is in the labels',
+    labels: ['role', 'id'],
+  },
+  longwire_faults_total: { type: 'counter', help: 'Operational faults by code', labels: ['code'] },
+  longwire_event_loop_lag_ms: {
+    type: 'histogram',
+    help: 'Event-loop lag samples',
+    buckets: latencyMsBuckets,
+  },
+} as const satisfies Record<string, MetricRow>
+
+type Table = typeof metricTable
+type NamesOf<T extends MetricType> = {
+  [K in keyof Table]: Table[K]['type'] extends T ? K : never
+}[keyof Table]
+type LabelsOf<N extends keyof Table> = Table[N] extends { labels: readonly (infer L extends string)[] }
+  ? Record<L, string>
+  : Record<string, never>
+
+/** Labels come first and are required exactly when the row in the table has them. */
+type LabelArgs<N extends keyof Table> = Table[N] extends { labels: readonly string[] }
+  ? [labels: LabelsOf<N>]
+  : []
+
+export interface Metrics {
+  inc<N extends NamesOf<'counter'>>(name: N, by: number, ...labels: LabelArgs<N>): void
+  set<N extends NamesOf<'gauge'>>(name: N, value: number, ...labels: LabelArgs<N>): void
+  observe<N extends NamesOf<'histogram'>>(name: N, value: number, ...labels: LabelArgs<N>): void
+  /** All metrics in the Prometheus text form. */
+  render(): Promise<string>
+  contentType: string
+}
+
+/** One registry per process. `processMetrics` adds Node's own (CPU, RSS, file descriptors). */
+export function createMetrics(options: { processMetrics?: boolean } = {}): Metrics {
+  const registry = new Registry()
+  const counters = new Map<string, Counter>()
+  const gauges = new Map<string, Gauge>()
+  const histograms = new Map<string, Histogram>()
+  for (const [name, row] of Object.entries(metricTable) as [string, MetricRow][]) {
+    const base = { name, help: row.help, labelNames: [...(row.labels ?? [])], registers: [registry] }
+    if (row.type === 'counter') counters.set(name, new Counter(base))
+    else if (row.type === 'gauge') gauges.set(name, new Gauge(base))
+    else histograms.set(name, new Histogram({ ...base, buckets: [...(row.buckets ?? latencyMsBuckets)] }))
+  }
+  if (options.processMetrics) collectDefaultMetrics({ register: registry })
+  return {
+    inc: (name, by, ...labels) => counters.get(name)?.inc((labels[0] ?? {}) as Record<string, string>, by),
+    set: (name, value, ...labels) =>
+      gauges.get(name)?.set((labels[0] ?? {}) as Record<string, string>, value),
+    observe: (name, value, ...labels) =>
+      histograms.get(name)?.observe((labels[0] ?? {}) as Record<string, string>, value),
+    render: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}
