@@ -55,6 +55,13 @@ export interface Appender {
   close(): Promise<void>
 }
 
+export interface AppenderOptions {
+  /** Longest time a call may take before it is given up with its outcome unknown. Default 10,000. */
+  readonly timeoutMs?: number
+  /** After a failed request also fail what had queued up behind it: for writers that build on what they wrote before. */
+  readonly failQueuedOnError?: boolean
+}
+
 export interface LogRange {
   /** First offset still kept. */
   readonly begin: number
@@ -130,7 +137,7 @@ export interface LogAdmin {
 
 /** One log store: Kafka or memory. Each role makes clients of its own. */
 export interface LogStore {
-  appender(name: string): Promise<Appender>
+  appender(name: string, options?: AppenderOptions): Promise<Appender>
   consumer(options: ConsumerOptions): GroupConsumer
   admin(): Promise<LogAdmin>
 }
