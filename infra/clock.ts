@@ -1,12 +1,14 @@
-/**
- * Time as a dependency. Shells take a `Clock`, so that a simulation can run the whole topology on virtual time;
- * pure parts take plain timestamps.
- */
-export type Timer = { readonly id: unknown }
+import type { Clock as PureClock } from '../schemas/ports.ts'
 
-export interface Clock {
-  /** Wall time in milliseconds since the epoch. */
-  now(): number
+export interface Timer {
+  readonly id: unknown
+}
+
+/**
+ * Time as a dependency, so that a simulation can run the whole topology on virtual time. Processors, projections and
+ * the gateway need only the smaller `Clock` of the ports; this one adds what shells find handy.
+ */
+export interface Clock extends PureClock {
   /** Runs `fn` once after `ms`; the timer keeps the process alive like Node's own. */
   setTimeout(fn: () => void, ms: number): Timer
   clearTimeout(timer: Timer | undefined): void
@@ -19,6 +21,10 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  after: (ms, fn) => {
+    const id = setTimeout(fn, ms)
+    return () => clearTimeout(id)
+  },
   setTimeout: (fn, ms) => ({ id: setTimeout(fn, ms) }),
   clearTimeout: (timer) => clearTimeout(timer?.id as NodeJS.Timeout | undefined),
   setInterval: (fn, ms) => {

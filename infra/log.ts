@@ -1,15 +1,10 @@
 import pino from 'pino'
+import type { Logger } from '../schemas/ports.ts'
 
-export type LogFields = Record<string, unknown>
-
-/** The part of a logger that the code relies on; tests pass `silentLog` or a recorder. */
-export interface Log {
-  debug(fields: LogFields, msg: string): void
-  info(fields: LogFields, msg: string): void
-  warn(fields: LogFields, msg: string): void
-  error(fields: LogFields, msg: string): void
-  fatal(fields: LogFields, msg: string): void
-  child(fields: LogFields): Log
+/** A process's logger: the ports' `Logger` plus what mains need. Tests pass `silentLog` or a recorder. */
+export interface Log extends Logger {
+  fatal(fields: object, message: string): void
+  child(fields: object): Log
 }
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const

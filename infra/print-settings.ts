@@ -1,0 +1,3 @@
+import { settingsMarkdown } from './settings.ts'
+
+console.log(settingsMarkdown())

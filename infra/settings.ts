@@ -1,0 +1,201 @@
+import { z } from 'zod'
+import { logLevels } from './log.ts'
+
+/** One row of the table of settings: the variable is `LONGWIRE_` + name. */
+export interface Setting<T extends z.ZodType = z.ZodType> {
+  readonly name: string
+  readonly schema: T
+  /** As it would be written in the environment; undefined = unset. */
+  readonly fallback?: string
+  /** What the documentation says instead of a fixed default. */
+  readonly fallbackText?: string
+  readonly description: string
+  /** What a right value looks like, for the error line. */
+  readonly expected: string
+  /** Its value is never printed. */
+  readonly secret?: boolean
+}
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max)
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true')
+const text = z.string().min(1).max(4096)
+const hostPort = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):([1-9]\d{0,4})$/
+const list = text.transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+)
+const urlList = (protocols: readonly string[]) =>
+  list.refine((items) => items.length > 0 && items.every((item) => isUrl(item, protocols)))
+const id = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/)
+
+function isUrl(value: string, protocols: readonly string[]): boolean {
+  if (!URL.canParse(value)) return false
+  const url = new URL(value)
+  // Credentials in an address end up in logs and process lists; they have settings of their own.
+  return protocols.includes(url.protocol) && url.hostname !== '' && url.username === '' && url.password === ''
+}
+
+type Extras = Pick<Setting, 'fallback' | 'fallbackText' | 'secret'>
+
+// The type keeps whether there is a default, so that `Config` knows which fields may be unset.
+function setting<T extends z.ZodType, const M extends Extras = Record<never, never>>(
+  name: string,
+  schema: T,
+  expected: string,
+  description: string,
+  more?: M,
+): Setting<T> & M {
+  return { name, schema, expected, description, ...(more as M) }
+}
+
+/** Every setting there is. The key is the field of `Config`; an unknown `LONGWIRE_` variable is refused at start. */
+export const settings = {
+  dataDir: setting('DATA', text, 'a folder', 'Folder of all local state', { fallback: '.longwire' }),
+  enginesDir: setting('ENGINES', text, 'a folder', 'Folder of the fetched engines, shared by data folders', {
+    fallback: '.longwire/engines',
+  }),
+  host: setting('HOST', text, 'an address to listen on', 'Address of the public port', {
+    fallback: '0.0.0.0',
+  }),
+  port: setting('PORT', wholeNumber(0, 65535), 'a port from 0 to 65535', 'Public port: page, `/ws`, health', {
+    fallback: '8080',
+  }),
+  apiHost: setting('API_HOST', text, 'an address to listen on', 'Address of the API port', {
+    fallback: '127.0.0.1',
+  }),
+  apiPort: setting(
+    'API_PORT',
+    wholeNumber(0, 65535),
+    'a port from 0 to 65535',
+    'API port: `/ready`, `/metrics`',
+    { fallback: '8081' },
+  ),
+  publicUrl: setting(
+    'PUBLIC_URL',
+    text.refine((value) => isUrl(value, ['http:', 'https:'])),
+    'an http(s) URL',
+    'Where people reach the public port, when a proxy stands before it',
+  ),
+  origins: setting(
+    'ORIGINS',
+    urlList(['http:', 'https:']),
+    'http(s) origins, separated by commas',
+    'Origins whose pages may open a WebSocket',
+    { fallbackText: 'the same origin and localhost' },
+  ),
+  gatewayId: setting('GATEWAY_ID', id, '1 to 64 of A-Z a-z 0-9 _ . -', 'Stable id of this gateway', {
+    fallback: 'gw-1',
+  }),
+  processName: setting('PROCESS_NAME', id, '1 to 64 of A-Z a-z 0-9 _ . -', 'Name of this process in logs', {
+    fallbackText: 'the role',
+  }),
+  heartbeatMs: setting(
+    'HEARTBEAT_MS',
+    wholeNumber(1000, 3_600_000),
+    'milliseconds from 1000 to 3600000',
+    'Heartbeat period asked of clients; silent for two periods = closed',
+    { fallback: '270000' },
+  ),
+  logLevel: setting('LOG_LEVEL', z.enum(logLevels), `one of ${logLevels.join(', ')}`, 'Lowest level logged', {
+    fallback: 'info',
+  }),
+  tokenSecretFile: setting(
+    'TOKEN_SECRET_FILE',
+    text,
+    'a file of at least 32 bytes',
+    'File with the secret that signs tokens (HS256)',
+    { fallbackText: 'random per data folder; required with external services' },
+  ),
+  generation: setting(
+    'GENERATION',
+    wholeNumber(0, 2 ** 31 - 1),
+    'a whole number',
+    'Generation of the logs; raised only by a restore or a re-partitioning',
+    { fallback: '0' },
+  ),
+  partitions: setting(
+    'PARTITIONS',
+    wholeNumber(1, 1024),
+    'a number from 1 to 1024',
+    'Partitions of `im.commands` and `im.events`, fixed for a generation',
+    { fallbackText: '8 with the embedded Kafka, else 64' },
+  ),
+  kafka: setting(
+    'KAFKA',
+    list.refine((items) => items.length > 0 && items.every((item) => hostPort.test(item))),
+    'host:port, or several separated by commas',
+    'Kafka brokers',
+    { fallbackText: 'embedded' },
+  ),
+  kafkaReplication: setting('KAFKA_REPLICATION', wholeNumber(1, 32), 'a number from 1 to 32', 'Replicas', {
+    fallback: '1',
+  }),
+  kafkaMinInsync: setting(
+    'KAFKA_MIN_INSYNC',
+    wholeNumber(1, 32),
+    'a number from 1 to 32',
+    'Replicas that must have a record before it is acknowledged',
+    { fallback: '1' },
+  ),
+  kafkaTls: setting('KAFKA_TLS', flag, 'true or false', 'Talk TLS to Kafka', { fallback: 'false' }),
+  kafkaTlsCaFile: setting('KAFKA_TLS_CA_FILE', text, 'a PEM file', 'Authority of the brokers (implies TLS)'),
+  kafkaSasl: setting(
+    'KAFKA_SASL',
+    z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
+    'plain, scram-sha-256 or scram-sha-512',
+    'How to log in to Kafka, when a user name is set',
+    { fallback: 'scram-sha-512' },
+  ),
+  kafkaUsername: setting('KAFKA_USERNAME', text, 'a user name', 'User at Kafka'),
+  kafkaPasswordFile: setting('KAFKA_PASSWORD_FILE', text, 'a file', 'File with the password at Kafka'),
+  redis: setting(
+    'REDIS',
+    urlList(['redis:', 'rediss:']),
+    'redis://host:port or rediss://host:port (several, separated by commas = Cluster); credentials have settings of their own',
+    'Redis; several addresses = Redis Cluster; `rediss` = TLS',
+    { fallbackText: 'embedded' },
+  ),
+  redisTlsCaFile: setting('REDIS_TLS_CA_FILE', text, 'a PEM file', 'Authority of Redis'),
+  redisUsername: setting('REDIS_USERNAME', text, 'a user name', 'User at Redis (ACL)'),
+  redisPasswordFile: setting('REDIS_PASSWORD_FILE', text, 'a file', 'File with the password at Redis'),
+  clickhouse: setting(
+    'CLICKHOUSE',
+    text.refine((value) => isUrl(value, ['http:', 'https:'])),
+    'http://host:port or https://host:port; credentials have settings of their own',
+    'ClickHouse (HTTP interface)',
+    { fallbackText: 'embedded' },
+  ),
+  clickhouseDatabase: setting(
+    'CLICKHOUSE_DATABASE',
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/),
+    'a name of letters, digits and _',
+    'Database of the archive',
+    { fallback: 'longwire' },
+  ),
+  clickhouseUser: setting('CLICKHOUSE_USER', text, 'a user name', 'User at ClickHouse', {
+    fallback: 'default',
+  }),
+  clickhousePasswordFile: setting(
+    'CLICKHOUSE_PASSWORD_FILE',
+    text,
+    'a file',
+    'File with the password at ClickHouse',
+  ),
+  clickhouseTlsCaFile: setting('CLICKHOUSE_TLS_CA_FILE', text, 'a PEM file', 'Authority of ClickHouse'),
+} as const
+
+/** The table in Markdown, for the documentation. */
+export function settingsMarkdown(): string {
+  const rows = (Object.values(settings) as Setting[]).map((row) => {
+    const fallback = row.fallback === undefined ? (row.fallbackText ?? 'unset') : `\`${row.fallback}\``
+    return `| \`LONGWIRE_${row.name}\` | ${fallback} | ${row.description} (${row.expected}) |`
+  })
+  return ['| variable | default | what |', '|---|---|---|', ...rows].join('\n')
+}
