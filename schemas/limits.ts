@@ -5,6 +5,7 @@ export const limits = {
   tokenBytesMax: 4_096,
   frameBytesMax: 65_536,
   contentBytesMax: 32_768,
+  contentDepthMax: 32,
   mentionsMax: 50,
   /** Members named in one command; a larger import is chunked. */
   membersPerCommandMax: 500,
@@ -39,6 +40,12 @@ export const limits = {
   heartbeatMsMin: 10_000,
   heartbeatMsMax: 600_000,
   connectionsPerUserMax: 32,
+  /** High, since a load balancer may stand for all of its clients. */
+  connectionsPerAddressMax: 20_000,
+  loginsPendingPerAddressMax: 5_000,
+  readsInFlightPerConnectionMax: 64,
+  /** Streams of which a gateway remembers per connection what it pushed last. */
+  streamsPerConnectionMax: 1_024,
   commandsPerSecondPerConnectionMax: 200,
   commandsBurstPerConnectionMax: 400,
   readsPerSecondPerConnectionMax: 50,
@@ -51,5 +58,10 @@ export const limits = {
   deliveryWriteMsMax: 2_000,
   gatewayHeartbeatMs: 2_000,
   gatewaySilenceMsMax: 8_000,
+  /** A gateway rewrites its records in the online map this often; each is good for onlineExpiryMs. */
+  onlineRefreshMs: 10_000,
+  onlineExpiryMs: 30_000,
+  /** What all clients are asked to do at once (resync, reconnect) is spread over at most this long. */
+  spreadMsMax: 2_000,
   recordBytesMax: 1_000_000,
 } as const
