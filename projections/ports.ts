@@ -1,0 +1,31 @@
+/** What projections and read models need from the outside beside the log: infra/redis and infra/clickhouse implement it. */
+
+export type RedisArg = string | number
+export type RedisReply = string | number | null | readonly RedisReply[]
+
+/** A Lua script; the adapter sends its hash and loads it where a node does not know it. */
+export interface Script {
+  readonly name: string
+  readonly text: string
+}
+
+/** Keys of one call carry one hash tag, so that no command and no script spans two slots. */
+export type RedisCall =
+  | readonly [command: string, key: string, ...args: RedisArg[]]
+  | { readonly script: Script; readonly keys: readonly string[]; readonly args: readonly RedisArg[] }
+
+export interface RedisPort {
+  /**
+   * One pipelined round trip (one per node on a Cluster); replies in the order of the calls, which run in that order on a single
+   * node. Rejects with Fault `redis_unavailable` (retriable) when a call was not answered within 500 ms or was refused: what was
+   * written then is unknown, so every write is idempotent.
+   */
+  batch(calls: readonly RedisCall[]): Promise<readonly RedisReply[]>
+}
+
+export interface ArchivePort {
+  /** Rows as JSON objects; 64-bit integers come as strings. Rejects with a Fault when the store does not answer. */
+  query<Row>(sql: string, params?: Readonly<Record<string, unknown>>): Promise<Row[]>
+  /** One block, atomic. The same token again within the table's window inserts nothing. */
+  insert(table: string, rows: readonly object[], options: { readonly dedupToken: string }): Promise<void>
+}
