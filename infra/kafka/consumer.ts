@@ -8,7 +8,7 @@ import {
   type Logger,
   type LogRecord,
 } from '../../schemas/ports.ts'
-import { createPartitionFeed, type PartitionFeed } from '../partition-feed.ts'
+import { createPartitionFeed, type PartitionFeed } from '../logstore/partition-feed.ts'
 import { createKafkaClient, innerRetry, type KafkaSettings } from './client.ts'
 import { type CommitEntry, createCommitter } from './committer.ts'
 import { createGroupProtocol } from './group-protocol.ts'

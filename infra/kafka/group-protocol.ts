@@ -1,5 +1,5 @@
 import { AssignerProtocol, type PartitionAssigner } from 'kafkajs'
-import { assignPartitions, type GroupMember } from './assigner.ts'
+import { assignPartitions, type GroupMember } from '../logstore/assigner.ts'
 
 /** What a member knows about itself when it joins. */
 export interface Membership {

@@ -1,26 +1,7 @@
 import type { Message, Producer } from 'kafkajs'
-import { type Clock, Fault, type Logger, type NewRecord } from '../../schemas/ports.ts'
+import { type Clock, Fault, type Logger } from '../../schemas/ports.ts'
+import type { Lane, LaneRequest } from '../logstore/appender.ts'
 import { createKafkaClient, innerRetry, type KafkaSettings } from './client.ts'
-
-/** One request: what goes to one partition in one go. */
-export interface LaneRequest {
-  readonly topic: string
-  readonly partition: number
-  readonly records: readonly NewRecord[]
-}
-
-/**
- * One producer for one topic, used under the discipline that keeps it from losing acknowledged records: one partition
- * per request, one request in flight per partition (the caller's part), and never again after any failure. A failed
- * request may still be in the log under a sequence number that the next one would reuse; the broker would take
- * the next one for a repeat and acknowledge it without writing it.
- */
-export interface Lane {
-  /** Resolves to the first offset. After a rejection `usable` is false and nothing of the request is sent again. */
-  send(request: LaneRequest): Promise<number>
-  usable(): boolean
-  close(): Promise<void>
-}
 
 export interface LaneOptions {
   readonly timeoutMs: number
@@ -44,6 +25,12 @@ const refusedTypes = new Set([
 
 const drainPollMs = 50
 
+/**
+ * One producer for one topic, used under the discipline that keeps it from losing acknowledged records: one partition
+ * per request, one request in flight per partition (the caller's part), and never again after any failure. A failed
+ * request may still be in the log under a sequence number that the next one would reuse; the broker would take
+ * the next one for a repeat and acknowledge it without writing it.
+ */
 export function createLane(
   settings: KafkaSettings,
   logger: Logger,

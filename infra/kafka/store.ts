@@ -1,14 +1,25 @@
 import type { Clock, Logger, LogStore } from '../../schemas/ports.ts'
+import { createAppender } from '../logstore/appender.ts'
 import { createLogAdmin } from './admin.ts'
-import { createAppender } from './appender.ts'
 import type { KafkaSettings } from './client.ts'
 import { createGroupConsumer } from './consumer.ts'
+import { createLane } from './lane.ts'
 
 /** The log on Kafka. Every appender, consumer and admin has connections of its own. */
 export function kafkaStore(settings: KafkaSettings, logger: Logger, clock: Clock): LogStore {
   const named = (name: string): KafkaSettings => ({ ...settings, clientId: `${settings.clientId}-${name}` })
   return {
-    appender: async (name, options) => createAppender(named(name), logger, clock, options),
+    appender: async (name, options) =>
+      createAppender(
+        {
+          logger,
+          clock,
+          createLane: (lane) => createLane(named(name), logger, clock, lane),
+          // After the current round of I/O callbacks: everything that one round brings leaves as one request.
+          defer: setImmediate,
+        },
+        options,
+      ),
     consumer: (options) => createGroupConsumer(named(options.group), logger, clock, options),
     admin: () => createLogAdmin(named('admin'), logger, clock),
   }

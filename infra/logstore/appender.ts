@@ -19,18 +19,38 @@ import {
   settle,
   takeRequest,
 } from './batcher.ts'
-import type { KafkaSettings } from './client.ts'
-import { createLane, type Lane } from './lane.ts'
 
 /** Below the broker's default of 1 MiB per batch. kafkajs's grouping is quadratic in records, hence the second limit. */
 const requestLimits = { bytes: 900_000, records: 2_000 }
 const batchRecordsMax = 5_000
 
+/** One request: what goes to one partition in one go. */
+export interface LaneRequest {
+  readonly topic: string
+  readonly partition: number
+  readonly records: readonly NewRecord[]
+}
+
+/** The way of one topic's requests to the brokers. */
+export interface Lane {
+  /** Resolves to the first offset; rejects with a Fault, after which nothing of the request is sent again. */
+  send(request: LaneRequest): Promise<number>
+  /** False once a request failed: the next one needs a new lane. */
+  usable(): boolean
+  close(): Promise<void>
+}
+
+export interface AppenderDependencies {
+  readonly logger: Logger
+  readonly clock: Clock
+  createLane(options: { timeoutMs: number }): Lane
+  /** Runs `fn` soon: what is appended until then leaves as one request. */
+  defer(fn: () => void): void
+}
+
 /** Appends by natural batching: what arrives while a partition's request is in flight goes out with the next one. */
 export function createAppender(
-  settings: KafkaSettings,
-  logger: Logger,
-  clock: Clock,
+  { logger, clock, createLane, defer }: AppenderDependencies,
   options: AppenderOptions = {},
 ): Appender {
   const timeoutMs = options.timeoutMs ?? limits.appendTimeoutMs
@@ -60,7 +80,7 @@ export function createAppender(
     let lane = lanes.get(topic)
     if (lane === undefined || !lane.usable()) {
       if (lane !== undefined) logger.warn({ topic }, 'producer replaced after a failed request')
-      lane = createLane(settings, logger, clock, { timeoutMs })
+      lane = createLane({ timeoutMs })
       lanes.set(topic, lane)
     }
     return lane
@@ -94,12 +114,11 @@ export function createAppender(
     return null
   }
 
-  // After the current round of I/O callbacks, so that everything one round brings leaves as one request.
   const scheduleFlush = (topic: string, partition: number, queue: PartitionQueue) => {
     ready.push({ topic, partition, queue })
     if (flushScheduled) return
     flushScheduled = true
-    setImmediate(() => {
+    defer(() => {
       flushScheduled = false
       for (const one of ready.splice(0)) next(one.topic, one.partition, one.queue)
     })

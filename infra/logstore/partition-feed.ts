@@ -1,4 +1,4 @@
-import type { LogRecord } from '../schemas/ports.ts'
+import type { LogRecord } from '../../schemas/ports.ts'
 
 /**
  * Hands the records of one (topic, partition) to its reader, one call at a time, and remembers which offset is next. A
@@ -17,6 +17,8 @@ export interface PartitionFeed {
   /** Records in offset order that begin at or after `next`; `end` is the high watermark seen with them. */
   take(records: readonly LogRecord[], end: number): void
   wantsRecords(): boolean
+  /** Delivers what waits, after `mayDeliver` turned true. */
+  kick(): void
   /** Nothing waits and nobody works: what is not there was not fetched. */
   idle(): boolean
 }
@@ -27,6 +29,8 @@ export interface FeedOptions {
   onChange(): void
   /** The reader threw: a bug, not an event. */
   onError(error: unknown): void
+  /** False holds everything back, as a stopped process does; absent = always. */
+  mayDeliver?(): boolean
   readonly queueBytesMax: number
   readonly queueRecordsMax: number
 }
@@ -40,7 +44,7 @@ export function createPartitionFeed(options: FeedOptions): PartitionFeed {
   let busy = false
 
   const pump = () => {
-    while (!busy && !pausedByReader && queue.length > 0) {
+    while (!busy && !pausedByReader && queue.length > 0 && (options.mayDeliver?.() ?? true)) {
       const records = queue
       clear()
       let result: void | Promise<void>
@@ -97,7 +101,7 @@ export function createPartitionFeed(options: FeedOptions): PartitionFeed {
       if (last === undefined) return
       end = highWatermark
       next = last.offset + 1
-      if (busy || pausedByReader || queue.length > 0) {
+      if (queue.length > 0 || busy || pausedByReader) {
         for (const record of records) {
           queue.push(record)
           queueBytes += bytesOf(record)
@@ -109,6 +113,7 @@ export function createPartitionFeed(options: FeedOptions): PartitionFeed {
       pump()
     },
     wantsRecords: () => wantsRecords(),
+    kick: pump,
     idle: () => !busy && queue.length === 0,
   }
 
