@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { ClickHouseError, createClient } from '@clickhouse/client'
+import { Fault } from '../../schemas/ports.ts'
+
+export interface ClickHouseOptions {
+  readonly url: string
+  readonly user?: string
+  readonly password?: string
+  /** Default `default`. The database need not exist for `command('CREATE DATABASE …')` on another one. */
+  readonly database?: string
+  readonly tlsCaFile?: string
+  /** Longest wait for one request. Default 30 s. */
+  readonly requestTimeoutMs?: number
+}
+
+export interface ClickHouse {
+  /** Resolves to whether the server answers. */
+  ping(): Promise<boolean>
+  /** DDL and other statements without an answer. */
+  command(sql: string, params?: Record<string, unknown>): Promise<void>
+  /**
+   * Inserts rows as one synchronous block. With a `dedupToken` the same block sent again within the table's deduplication window
+   * is written once, so a retry after an unknown outcome must send the same rows with the same token.
+   */
+  insert(table: string, rows: readonly object[], options?: { dedupToken?: string }): Promise<void>
+  /** Rows of a SELECT; parameters are bound by the server: `{name:String}`. */
+  query<T>(sql: string, params?: Record<string, unknown>, options?: { timeoutMs?: number }): Promise<T[]>
+  close(): Promise<void>
+}
+
+const requestTimeoutMsDefault = 30_000
+const connectionsMax = 10
+// Below the 3 s of a ClickHouse server by default: a socket is dropped here before the server closes it under a request.
+const idleSocketTtlMs = 2_000
+
+/** Every failure is a `Fault`; one with `retriable: false` was refused by the server and would be again. */
+export function createClickHouse(options: ClickHouseOptions): ClickHouse {
+  const client = createClient({
+    url: options.url,
+    username: options.user ?? 'default',
+    password: options.password ?? '',
+    database: options.database ?? 'default',
+    request_timeout: options.requestTimeoutMs ?? requestTimeoutMsDefault,
+    max_open_connections: connectionsMax,
+    keep_alive: { enabled: true, idle_socket_ttl: idleSocketTtlMs },
+    log: { level: 127 },
+    ...(options.tlsCaFile ? { tls: { ca_cert: readFileSync(options.tlsCaFile) } } : {}),
+  })
+  return {
+    ping: async () => (await client.ping()).success,
+    command: async (query, params) => {
+      await client.command({ query, ...(params ? { query_params: params } : {}) }).catch(toFault)
+    },
+    insert: async (table, rows, { dedupToken } = {}) => {
+      if (rows.length === 0) return
+      const settings = {
+        async_insert: 0 as const,
+        ...(dedupToken === undefined ? {} : { insert_deduplication_token: dedupToken }),
+      }
+      await client
+        .insert({ table, values: rows, format: 'JSONEachRow', clickhouse_settings: settings })
+        .catch(toFault)
+    },
+    query: async <T>(
+      query: string,
+      params?: Record<string, unknown>,
+      { timeoutMs }: { timeoutMs?: number } = {},
+    ) => {
+      const signal = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
+      const result = await client
+        .query({
+          query,
+          format: 'JSONEachRow',
+          ...(params ? { query_params: params } : {}),
+          ...(signal ? { abort_signal: signal } : {}),
+        })
+        .catch(toFault)
+      return result.json<T>().catch(toFault)
+    },
+    close: () => client.close(),
+  }
+}
+
+// Refusals that hold until someone changes the query or the schema: syntax, unknown table, column, database, type.
+const finalCodes = ['62', '60', '81', '47', '16', '36', '53', '6', '26', '27', '46', '497', '516']
+
+function toFault(err: unknown): never {
+  if (err instanceof ClickHouseError) {
+    // The engine's message may quote values; keep the kind and the beginning.
+    throw new Fault(
+      'clickhouse_refused',
+      `ClickHouse ${err.code} ${err.type ?? ''}: ${err.message.slice(0, 300)}`,
+      {
+        retriable: !finalCodes.includes(err.code),
+        cause: err,
+      },
+    )
+  }
+  throw new Fault('clickhouse_unreachable', `ClickHouse did not answer: ${(err as Error).message}`, {
+    retriable: true,
+    cause: err,
+  })
+}
