@@ -1,0 +1,86 @@
+/** What every role's main begins with: settings, logger, metrics, the log store, and an orderly end. */
+import type { Fault, LogStore } from '../schemas/ports.ts'
+import { sharedTopics } from '../schemas/topics.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { type Config, ConfigError, loadConfig, readSecretFile, requireServices } from './config.ts'
+import type { KafkaSettings } from './kafka/client.ts'
+import { kafkaStore } from './kafka/store.ts'
+import { exitOnCrash, exitWithParent, onShutdown, type ShutdownStep } from './lifecycle.ts'
+import { createLogger, type Log } from './log.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+
+type Service = 'kafka' | 'redis' | 'clickhouse'
+
+export interface Role<S extends Service> {
+  readonly name: string
+  readonly config: ReturnType<typeof requireServices<S>>
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly clock: Clock
+  /** A log store with connections of its own; the name shows in the broker's logs. */
+  readonly store: (name: string) => LogStore
+  /** Stopped in this order at the end. */
+  readonly steps: ShutdownStep[]
+  /** Ends the process: the log makes a restart cheap. */
+  readonly failed: (fault: Fault) => void
+}
+
+/** Connection settings of Kafka. Throws ConfigError where a credentials file cannot be read. */
+export function kafkaSettings(config: Config & { kafka: readonly string[] }, clientId: string): KafkaSettings {
+  const password = readSecretFile('KAFKA_PASSWORD_FILE', config.kafkaPasswordFile)
+  const { kafkaUsername: username, kafkaSasl: mechanism } = config
+  return {
+    brokers: config.kafka,
+    clientId,
+    tls: config.kafkaTls,
+    tlsCaFile: config.kafkaTlsCaFile,
+    sasl: username === undefined || password === undefined ? undefined : { mechanism, username, password },
+    replication: config.kafkaReplication,
+    minInsync: config.kafkaMinInsync,
+  } as KafkaSettings
+}
+
+/** Runs `main`; a wrong setting is one line on stderr and exit code 2, a fault at start is logged and exit code 1. */
+export async function runRole<const S extends Service>(
+  name: string,
+  needed: readonly S[],
+  main: (role: Role<S>) => Promise<void>,
+): Promise<void> {
+  let config: Role<S>['config']
+  try {
+    config = requireServices(loadConfig(process.env), needed)
+  } catch (err) {
+    if (!(err instanceof ConfigError)) throw err
+    process.stderr.write(`${err.message}\n`)
+    process.exit(2)
+  }
+  const processName = config.processName ?? name
+  const log = createLogger({ name: processName, level: config.logLevel })
+  const steps: ShutdownStep[] = []
+  exitOnCrash(log)
+  const shutdown = onShutdown(log, steps)
+  exitWithParent(() => void shutdown.stop('the supervisor is gone'))
+  const failed = (fault: Fault) => {
+    log.error({ code: fault.code, err: fault }, 'cannot go on')
+    void shutdown.stop(fault.code, 1)
+  }
+  const kafka = config as unknown as Config & { kafka: readonly string[] }
+  const store = (client: string) => kafkaStore(kafkaSettings(kafka, `${processName}-${client}`), log, systemClock)
+  const metrics = createMetrics({ processMetrics: true })
+  try {
+    await main({ name: processName, config, log, metrics, clock: systemClock, store, steps, failed })
+  } catch (err) {
+    log.error({ err }, `${name} could not start`)
+    await shutdown.stop('failed to start', 1)
+  }
+}
+
+/** Refuses to run on topics that are missing or of another partition count; creates what is missing. */
+export async function checkTopics(store: LogStore, partitions: number): Promise<void> {
+  const admin = await store.admin()
+  try {
+    await admin.ensureTopics(sharedTopics(partitions))
+  } finally {
+    await admin.close()
+  }
+}
