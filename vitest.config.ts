@@ -1,0 +1,32 @@
+import { defineConfig } from 'vitest/config'
+
+interface Kind {
+  readonly name: string
+  readonly include: string[]
+  readonly timeoutMs: number
+  /** Files that start services of their own must not run side by side. */
+  readonly alone?: boolean
+}
+
+const kinds: Kind[] = [
+  { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/tidy.test.ts'], timeoutMs: 20_000 },
+  { name: 'property', include: ['test/property/**/*.test.ts'], timeoutMs: 600_000 },
+  { name: 'integration', include: ['test/integration/**/*.test.ts'], timeoutMs: 120_000, alone: true },
+  { name: 'e2e', include: ['test/e2e/**/*.test.ts'], timeoutMs: 240_000, alone: true },
+  { name: 'chaos', include: ['test/chaos/**/*.test.ts'], timeoutMs: 1_800_000, alone: true },
+]
+
+export default defineConfig({
+  test: {
+    projects: kinds.map(({ name, include, timeoutMs, alone }) => ({
+      test: {
+        name,
+        include,
+        environment: 'node',
+        testTimeout: timeoutMs,
+        hookTimeout: Math.max(timeoutMs, 60_000),
+        fileParallelism: !alone,
+      },
+    })),
+  },
+})
