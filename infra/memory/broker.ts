@@ -63,7 +63,7 @@ export function createMemoryBroker(): MemoryBroker {
       for (const { key, value } of records) {
         const offset = log.begin + log.records.length
         const keyBytes = typeof key === 'string' ? Buffer.from(key) : key
-        log.records.push({ offset, key: keyBytes, value, timestamp: nowMs })
+        log.records.push({ offset, key: keyBytes, value, timestamp: Math.floor(nowMs) })
       }
       for (const listener of [...log.listeners]) listener()
       return first

@@ -37,7 +37,7 @@ export async function startSequencer(options: SequencerOptions): Promise<Sequenc
   const { store, clock, logger } = options
   const stats = newSequencerStats()
   const partitions = new Map<number, OwnedPartition>()
-  const appender = await store.appender(`sequencer-${options.name}`)
+  const appender = await store.appender(`sequencer-${options.name}`, { failQueuedOnError: true })
   const consumer = store.consumer({
     group: 'sequencer',
     topics: [topics.commands, topics.events, topics.snapshots],
