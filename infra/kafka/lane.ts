@@ -7,9 +7,13 @@ export interface LaneOptions {
   readonly timeoutMs: number
 }
 
+interface RequestState {
+  /** Looked at by the partitioner, which kafkajs runs again on each retry. */
+  cancelled: boolean
+}
+
 interface SentMessage extends Message {
-  /** Shared by the records of one request; looked at by the partitioner, which kafkajs runs again on each retry. */
-  readonly request: { cancelled: boolean }
+  readonly request: RequestState
 }
 
 /** Errors that say that nothing was written and nothing like it ever will be: CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, INVALID_TOPIC, *_AUTHORIZATION_FAILED, INVALID_RECORD. */
@@ -24,6 +28,8 @@ const refusedTypes = new Set([
 ])
 
 const drainPollMs = 50
+const raceAttemptsMax = 40
+const raceBackoffMs = 50
 
 /**
  * One producer for one topic, used under the discipline that keeps it from losing acknowledged records: one partition
@@ -45,7 +51,7 @@ export function createLane(
   let inFlight = 0
   const abandons = new Set<() => void>()
 
-  const connect = async (): Promise<Producer> => {
+  const connect = async (state: RequestState): Promise<Producer> => {
     const producer = client.kafka.producer({
       idempotent: true,
       allowAutoTopicCreation: false,
@@ -54,8 +60,23 @@ export function createLane(
       retry: { initialRetryTime: 50, multiplier: 1.5, factor: 0.2, maxRetryTime: 400, retries: 30 },
       createPartitioner: () => partitionOf,
     })
-    await producer.connect()
+    await pastRaces(clock, state, () => producer.connect())
     return producer
+  }
+
+  const produce = async (request: LaneRequest, state: RequestState): Promise<number> => {
+    connected ??= connect({ cancelled: false })
+    const producer = await connected.catch((error) => {
+      throw notSent(error)
+    })
+    const { topic, partition, records } = request
+    const messages: SentMessage[] = []
+    for (const { key, value } of records) messages.push({ key, value, partition, request: state })
+    const send = () => producer.send({ topic, messages, acks: -1, timeout: requestTimeoutMs })
+    const answers = await pastRaces(clock, state, send)
+    const answer = answers.find((one) => one.partition === partition && one.topicName === topic)
+    if (answer?.baseOffset === undefined || answer.errorCode !== 0) throw new Error('no answer')
+    return Number(answer.baseOffset)
   }
 
   const kill = () => {
@@ -78,11 +99,10 @@ export function createLane(
     })
 
   const send = async (request: LaneRequest): Promise<number> => {
-    const state = { cancelled: false }
+    const state: RequestState = { cancelled: false }
     inFlight += 1
     try {
-      connected ??= connect()
-      return await bounded(produce(connected, request, state, requestTimeoutMs))
+      return await bounded(produce(request, state))
     } catch (error) {
       state.cancelled = true
       retired = true
@@ -109,23 +129,22 @@ async function disconnect(connected: Promise<Producer> | null): Promise<void> {
   if (connected !== null) await (await connected).disconnect()
 }
 
-async function produce(
-  connected: Promise<Producer>,
-  request: LaneRequest,
-  state: { cancelled: boolean },
-  timeout: number,
-): Promise<number> {
-  const producer = await connected
-  if (state.cancelled) throw givenUp()
-  const { topic, partition, records } = request
-  const messages: SentMessage[] = []
-  for (const { key, value } of records) messages.push({ key, value, partition, request: state })
-  const answers = await producer.send({ topic, messages, acks: -1, timeout })
-  const answer = answers.find((one) => one.partition === partition && one.topicName === topic)
-  if (answer?.baseOffset === undefined || answer.errorCode !== 0) {
-    throw new Fault('append_unknown', `no answer for ${topic}/${partition}`, { retriable: true })
+/**
+ * kafkajs sometimes asks a connection that is just being opened again, and gives up with a bare "Broker not connected".
+ * The same records may then be sent again by the same producer: the sequence number was taken back, and nothing else goes
+ * to the partition meanwhile, so this is the retry that kafkajs would have made itself.
+ */
+async function pastRaces<T>(clock: Clock, state: RequestState, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    if (state.cancelled) throw givenUp()
+    try {
+      return await work()
+    } catch (error) {
+      const race = error instanceof Error && error.message === 'Broker not connected'
+      if (!race || attempt === raceAttemptsMax) throw error
+      await sleep(clock, raceBackoffMs)
+    }
   }
-  return Number(answer.baseOffset)
 }
 
 /** The partition is always given; a request that was given up must not leave again by one of kafkajs's retries. */
@@ -163,6 +182,12 @@ function errorType(error: unknown): string | undefined {
     if ('type' in at && typeof at.type === 'string') return at.type
   }
   return undefined
+}
+
+/** The brokers were not even reached. */
+function notSent(cause: unknown): Fault {
+  const reason = cause instanceof Error ? cause.message : 'unknown'
+  return new Fault('append_not_sent', `brokers not reached: ${reason}`, { retriable: true, cause })
 }
 
 function unanswered(ms: number): Fault {
