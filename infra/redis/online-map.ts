@@ -1,5 +1,8 @@
 /** The online map and the heads in Redis: fan-out's store and the gateway's registry. */
 import type { FanoutStore, OnlineEntry } from '../../processors/fanout/ports.ts'
+import { keys } from '../../projections/keys.ts'
+import type { RedisCall, RedisPort, RedisReply, Script } from '../../projections/ports.ts'
+import { raiseHead } from '../../projections/timeline/scripts.ts'
 
 export interface OnlineRecord {
   readonly user: string
@@ -33,3 +36,188 @@ export interface OnlineRegistry {
 }
 
 export type OnlineMap = FanoutStore & OnlineRegistry
+
+/** A key whose fields nobody rewrites any more goes by itself; far beyond the expiry of a field (Redis 6.2 has none of its own). */
+const CONNECT_KEY_TTL_MS = 10 * 60_000
+const CALLS_PER_BATCH_MAX = 500
+
+/** KEYS connect. ARGV then per record: connection, JSON that must still stand there. */
+const removeSame: Script = {
+  name: 'removeSame',
+  text: `
+local gone = 0
+for i = 1, #ARGV, 2 do
+  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then gone = gone + redis.call('HDEL', KEYS[1], ARGV[i]) end
+end
+return gone
+`,
+}
+
+/** KEYS connect. ARGV connection, boot. */
+const removeOfBoot: Script = {
+  name: 'removeOfBoot',
+  text: `
+local value = redis.call('HGET', KEYS[1], ARGV[1])
+if value and cjson.decode(value).boot == ARGV[2] then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+return 0
+`,
+}
+
+/** KEYS announced. ARGV boot. */
+const retractSame: Script = {
+  name: 'retractSame',
+  text: `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`,
+}
+
+export function onlineMap(redis: RedisPort): OnlineMap {
+  /** A round trip of ten thousand calls would hold up everybody else's. */
+  async function inBatches(calls: readonly RedisCall[]): Promise<RedisReply[]> {
+    const replies: RedisReply[] = []
+    for (let at = 0; at < calls.length; at += CALLS_PER_BATCH_MAX)
+      replies.push(...(await redis.batch(calls.slice(at, at + CALLS_PER_BATCH_MAX))))
+    return replies
+  }
+
+  async function locate(users: readonly string[]): Promise<Map<string, OnlineEntry[]>> {
+    const replies = await inBatches(users.map((user) => ['HVALS', keys.connect(user)]))
+    const found = new Map<string, OnlineEntry[]>()
+    for (const [i, user] of users.entries()) {
+      const entries = entriesIn(replies[i])
+      if (entries.length > 0) found.set(user, entries)
+    }
+    return found
+  }
+
+  async function sweep(gateway: string, isStale: (entry: OnlineEntry) => boolean): Promise<number> {
+    const users = await usersOf(gateway)
+    let gone = 0
+    for (let at = 0; at < users.length; at += CALLS_PER_BATCH_MAX) {
+      const some = users.slice(at, at + CALLS_PER_BATCH_MAX)
+      const replies = await redis.batch(some.map((user) => ['HVALS', keys.connect(user)]))
+      const removals: RedisCall[] = []
+      const leaving: string[] = []
+      for (const [i, user] of some.entries()) {
+        const values = (replies[i] ?? []) as string[]
+        const here = values.filter((value) => entryOf(value)?.gateway === gateway)
+        const stale = here.filter((value) => isStale(entryOf(value) as OnlineEntry))
+        if (stale.length > 0) {
+          const args = stale.flatMap((value) => [(entryOf(value) as OnlineEntry).connection, value])
+          removals.push({ script: removeSame, keys: [keys.connect(user)], args })
+        }
+        if (stale.length === here.length) leaving.push(user)
+      }
+      for (const count of await redis.batch(removals)) gone += Number(count)
+      if (leaving.length > 0) await redis.batch([['SREM', keys.connectUsers(gateway), ...leaving]])
+    }
+    return gone
+  }
+
+  async function usersOf(gateway: string): Promise<string[]> {
+    const users = new Set<string>()
+    let cursor = '0'
+    do {
+      const [reply] = await redis.batch([['SSCAN', keys.connectUsers(gateway), cursor, 'COUNT', 1_000]])
+      const [next, members] = reply as [string, string[]]
+      for (const user of members) users.add(user)
+      cursor = next
+    } while (cursor !== '0')
+    return [...users]
+  }
+
+  return {
+    async writeHeads(heads, lists) {
+      const byUser = new Map<string, Set<string>>()
+      for (const { user, conversationId } of lists) {
+        const known = byUser.get(user)
+        if (known) known.add(conversationId)
+        else byUser.set(user, new Set([conversationId]))
+      }
+      await inBatches([
+        ...heads.map(
+          ({ stream, seq, ordinal, time }): RedisCall => ({
+            script: raiseHead,
+            keys: [keys.head(stream)],
+            args: [seq, ordinal, time],
+          }),
+        ),
+        ...[...byUser].map(([user, ids]): RedisCall => ['SADD', keys.conversations(user), ...ids]),
+      ])
+    },
+    locate,
+    async announced(gateways) {
+      const replies = await redis.batch(gateways.map((gateway) => ['GET', keys.announced(gateway)]))
+      const boots = new Map<string, string>()
+      for (const [i, gateway] of gateways.entries()) {
+        const boot = replies[i]
+        if (typeof boot === 'string') boots.set(gateway, boot)
+      }
+      return boots
+    },
+    async register({ user, entry }) {
+      await redis.batch([
+        ['SADD', keys.connectUsers(entry.gateway), user],
+        ['HSET', keys.connect(user), entry.connection, JSON.stringify(entry)],
+        ['PEXPIRE', keys.connect(user), CONNECT_KEY_TTL_MS],
+      ])
+    },
+    async unregister({ user, gateway, boot, connection, lastOfUser }) {
+      const calls: RedisCall[] = [
+        { script: removeOfBoot, keys: [keys.connect(user)], args: [connection, boot] },
+      ]
+      if (lastOfUser) calls.push(['SREM', keys.connectUsers(gateway), user])
+      await redis.batch(calls)
+    },
+    async refresh(records) {
+      const users = new Map<string, Set<string>>()
+      for (const { user, entry } of records) {
+        const known = users.get(entry.gateway)
+        if (known) known.add(user)
+        else users.set(entry.gateway, new Set([user]))
+      }
+      for (const [gateway, names] of users) {
+        const all = [...names]
+        for (let at = 0; at < all.length; at += CALLS_PER_BATCH_MAX)
+          await redis.batch([
+            ['SADD', keys.connectUsers(gateway), ...all.slice(at, at + CALLS_PER_BATCH_MAX)],
+          ])
+      }
+      const calls = records.flatMap(({ user, entry }): RedisCall[] => [
+        ['HSET', keys.connect(user), entry.connection, JSON.stringify(entry)],
+        ['PEXPIRE', keys.connect(user), CONNECT_KEY_TTL_MS],
+      ])
+      const replies = await inBatches(calls)
+      return records.filter((_, i) => replies[2 * i] === 1).map(({ entry }) => entry.connection)
+    },
+    async announce(gateway, boot) {
+      await redis.batch([['SET', keys.announced(gateway), boot]])
+    },
+    async retract(gateway, boot) {
+      await redis.batch([{ script: retractSame, keys: [keys.announced(gateway)], args: [boot] }])
+    },
+    clearGateway: (gateway, bootNow) => sweep(gateway, (entry) => entry.boot !== bootNow),
+    sweep: (gateway, liveBoot, now) =>
+      sweep(gateway, (entry) => entry.boot !== liveBoot || entry.expiresAt <= now),
+    async connectionsOf(user) {
+      return (await locate([user])).get(user) ?? []
+    },
+    async connection(user, connection) {
+      const [reply] = await redis.batch([['HGET', keys.connect(user), connection]])
+      return typeof reply === 'string' ? entryOf(reply) : null
+    },
+    usersOf,
+  }
+}
+
+function entriesIn(reply: RedisReply | undefined): OnlineEntry[] {
+  if (!Array.isArray(reply)) return []
+  return reply.map(entryOf).filter((entry) => entry !== null)
+}
+
+/** A field that something else wrote is nobody's connection. */
+function entryOf(text: string): OnlineEntry | null {
+  try {
+    return JSON.parse(text) as OnlineEntry
+  } catch {
+    return null
+  }
+}

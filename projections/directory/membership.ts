@@ -1,0 +1,52 @@
+/**
+ * Membership of one user in one group as facts in text: `+<seq>:<ordinal>` joined, `-<seq>:<ordinal>` left, sorted by seq and
+ * separated by commas. Facts form a set, so that writing them again, late or in another order changes nothing.
+ */
+export interface Fact {
+  readonly joined: boolean
+  readonly seq: number
+  /** Messages in the group up to and including that event. */
+  readonly ordinal: number
+}
+
+export interface Interval {
+  /** Seq of the event that let the user in; it is visible. */
+  readonly fromSeq: number
+  /** Seq of the event that let the user out, visible as well; null while a member. */
+  readonly toSeq: number | null
+  readonly fromOrdinal: number
+  readonly toOrdinal: number | null
+}
+
+const FACT = /([+-])(\d+):(\d+)/g
+
+export function parseFacts(text: string): Fact[] {
+  return [...text.matchAll(FACT)].map(([, sign, seq, ordinal]) => ({
+    joined: sign === '+',
+    seq: Number(seq),
+    ordinal: Number(ordinal),
+  }))
+}
+
+/** Intervals in seq order. A leave without a join (the join was cut by the limit) opens nothing: the safe side. */
+export function intervalsOf(facts: readonly Fact[]): Interval[] {
+  const intervals: Interval[] = []
+  let open: Fact | null = null
+  for (const fact of facts) {
+    if (fact.joined) open ??= fact
+    else if (open) {
+      intervals.push({ ...start(open), toSeq: fact.seq, toOrdinal: fact.ordinal })
+      open = null
+    }
+  }
+  if (open) intervals.push({ ...start(open), toSeq: null, toOrdinal: null })
+  return intervals
+}
+
+const start = (fact: Fact) => ({ fromSeq: fact.seq, fromOrdinal: fact.ordinal })
+
+/** Everything, for streams whose readers are fixed by their id. */
+export const ALWAYS: readonly Interval[] = [{ fromSeq: 1, toSeq: null, fromOrdinal: 0, toOrdinal: null }]
+
+export const mayRead = (intervals: readonly Interval[], seq: number): boolean =>
+  intervals.some(({ fromSeq, toSeq }) => seq >= fromSeq && (toSeq === null || seq <= toSeq))

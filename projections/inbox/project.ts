@@ -1,0 +1,53 @@
+/** What unread counts are made of: read positions, ordinals of one's own, recalled ones, mentions. */
+import type { Accepted, Projection } from '../projection.ts'
+
+export type InboxWrite =
+  | { readonly kind: 'own'; readonly user: string; readonly conversationId: string; readonly ordinal: number }
+  | {
+      readonly kind: 'read'
+      readonly user: string
+      readonly conversationId: string
+      readonly seq: number
+      readonly ordinal: number
+    }
+  | { readonly kind: 'recalled'; readonly conversationId: string; readonly ordinal: number }
+  | {
+      readonly kind: 'mentioned'
+      readonly conversationId: string
+      readonly ordinal: number
+      readonly users: readonly string[]
+    }
+
+/** Stands for everyone in a list of mentions; no user id looks like it. */
+export const EVERYONE = '*'
+
+export const inbox: Projection<InboxWrite> = {
+  name: 'inbox',
+  project({ envelope, payload }: Accepted) {
+    if (envelope.kind !== 'event' || !payload) return []
+    const { stream, ordinal } = envelope
+    switch (payload.type) {
+      case 'MessageSent': {
+        const own: InboxWrite = { kind: 'own', user: payload.sender, conversationId: stream, ordinal }
+        const users = payload.mentionAll ? [EVERYONE] : payload.mentions
+        return users.length === 0
+          ? [own]
+          : [own, { kind: 'mentioned', conversationId: stream, ordinal, users }]
+      }
+      case 'MessageRecalled':
+        return [{ kind: 'recalled', conversationId: stream, ordinal: payload.target.ordinal }]
+      case 'ReadMarked':
+        return [
+          {
+            kind: 'read',
+            user: payload.sender,
+            conversationId: payload.conversationId,
+            seq: payload.seq,
+            ordinal: payload.ordinal,
+          },
+        ]
+      default:
+        return []
+    }
+  },
+}

@@ -1,0 +1,112 @@
+import type { Script } from '../ports.ts'
+import { blankTail } from './element.ts'
+
+/**
+ * Appends a run of items of one stream. Dense by construction: only seq = applied + 1 is taken, what is below is dropped, and a jump
+ * answers −1 and writes nothing behind it (the stream's earlier items were lost). What was written after a loss is therefore a
+ * contiguous beginning, which a rebuild from 0 merely completes.
+ * KEYS head, timeline, changes. ARGV itemsMax, changesMax, force, then per item: seq, ordinal, time, message, element, target, kind, tail.
+ * `force`: a hole is known to be in the log itself; start behind it.
+ */
+export const appendItems: Script = {
+  name: 'appendItems',
+  text: `
+local head, tl, chg = KEYS[1], KEYS[2], KEYS[3]
+local itemsMax, changesMax, force = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
+local was = redis.call('HMGET', head, 'applied', 'seq')
+local applied, message, gap = tonumber(was[1] or '0'), nil, false
+local before, pending = applied, {}
+local ordinal, time = nil, nil
+local function flush()
+  if #pending > 0 then redis.call('RPUSH', tl, unpack(pending)); pending = {} end
+end
+local function retail(seq, tail)
+  local at = seq - applied - 1
+  if at < -itemsMax then return end
+  local old = redis.call('LINDEX', tl, at)
+  if not old then return end
+  redis.call('LSET', tl, at, string.sub(old, 1, string.find(old, '\\n', 1, true)) .. tail)
+end
+for i = 4, #ARGV, 8 do
+  local seq = tonumber(ARGV[i])
+  if seq > applied then
+    if seq ~= applied + 1 then
+      if not force then gap = true; break end
+      pending = {}
+      redis.call('DEL', tl, chg)
+      redis.call('HSET', head, 'floor', seq - 1)
+    end
+    applied, ordinal, time = seq, ARGV[i + 1], ARGV[i + 2]
+    pending[#pending + 1] = ARGV[i + 4]
+    if ARGV[i + 3] == '1' then message = seq end
+    local target = tonumber(ARGV[i + 5])
+    if target > 0 then
+      flush()
+      local kind = ARGV[i + 6]
+      retail(target, ARGV[i + 7])
+      if kind == 'r' then
+        local edits = redis.call('ZRANGEBYSCORE', chg, applied - itemsMax, '+inf')
+        for _, entry in ipairs(edits) do
+          local at, of, what = string.match(entry, '^(%d+):(%d+):(%a)$')
+          if tonumber(of) == target and what == 'e' then
+            retail(tonumber(at), string.gsub(${luaText(blankTail(0))}, '"targetSeq":0', '"targetSeq":' .. of))
+          end
+        end
+      end
+      redis.call('ZADD', chg, seq, seq .. ':' .. ARGV[i + 5] .. ':' .. kind)
+      if redis.call('ZCARD', chg) > changesMax then
+        redis.call('HSET', head, 'floor', redis.call('ZPOPMIN', chg)[2])
+      end
+    end
+  end
+end
+if applied > before then
+  flush()
+  redis.call('LTRIM', tl, -itemsMax, -1)
+  redis.call('HSET', head, 'applied', applied)
+  if message then redis.call('HSET', head, 'message', message) end
+  if applied > tonumber(was[2] or '0') then
+    redis.call('HSET', head, 'seq', applied, 'ordinal', ordinal, 'time', time)
+  end
+end
+if gap then return -1 end
+return applied
+`,
+}
+
+/** Raises a head, never lowers it. KEYS head. ARGV seq, ordinal, time. */
+export const raiseHead: Script = {
+  name: 'raiseHead',
+  text: `
+if tonumber(ARGV[1]) > tonumber(redis.call('HGET', KEYS[1], 'seq') or '0') then
+  redis.call('HSET', KEYS[1], 'seq', ARGV[1], 'ordinal', ARGV[2], 'time', ARGV[3])
+end
+return 1
+`,
+}
+
+/** Items from..to as far as the timeline holds them. KEYS head, timeline. ARGV from, to. Answers applied, seq of the first item held, items. */
+export const readItems: Script = {
+  name: 'readItems',
+  text: `
+local applied = tonumber(redis.call('HGET', KEYS[1], 'applied') or '0')
+local first = applied - redis.call('LLEN', KEYS[2]) + 1
+local from, to = math.max(tonumber(ARGV[1]), first), math.min(tonumber(ARGV[2]), applied)
+if from > to then return { applied, first, {} } end
+return { applied, first, redis.call('LRANGE', KEYS[2], from - first, to - first) }
+`,
+}
+
+/** Changes after ARGV[1], at most ARGV[2]. KEYS head, changes. Answers applied, floor, entries. */
+export const readChanges: Script = {
+  name: 'readChanges',
+  text: `
+local of = redis.call('HMGET', KEYS[1], 'applied', 'floor')
+local entries = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[1], '+inf', 'LIMIT', 0, ARGV[2])
+return { tonumber(of[1] or '0'), tonumber(of[2] or '0'), entries }
+`,
+}
+
+function luaText(text: string): string {
+  return `[==[${text}]==]`
+}
