@@ -1,0 +1,163 @@
+/** What fan-out tells this gateway: events to push, answers to senders, hints. Each record is decoded once. */
+import { open } from '../schemas/avro.ts'
+import { decodeEventPayload, history, openEnvelope } from '../schemas/codec.ts'
+import { codes, isCode } from '../schemas/codes.ts'
+import type { ServerFrame } from '../schemas/frames.ts'
+import { formatPackId } from '../schemas/ids.ts'
+import { itemOf } from '../schemas/item.ts'
+import type { Clock, Logger } from '../schemas/ports.ts'
+import { type Answer, type Delivery, type Envelope, records } from '../schemas/records.ts'
+import type { Connection, Connections } from './connections.ts'
+import type { Counters } from './counters.ts'
+import { createGaps } from './gaps.ts'
+import { type Hub, pushLimits } from './hub.ts'
+import type { Outbox } from './outbox.ts'
+import { type OutgoingEvent, outgoingEvent } from './outgoing.ts'
+import { isBehind, newPushState, noteKnown, type PushState, push, replaceChanged } from './push.ts'
+
+export interface Deliveries {
+  /** Never throws: a delivery is a hint, and one that cannot be read is counted and dropped. */
+  handle(value: Buffer): void
+}
+
+export interface DeliveriesOptions {
+  readonly gatewayId: string
+  readonly boot: string
+  readonly connections: Connections
+  readonly hub: Pick<Hub, 'send' | 'input' | 'resync'>
+  readonly outbox: Outbox
+  readonly counters: Counters
+  readonly clock: Clock
+  readonly log: Logger
+  observeDeliveryMs(ms: number): void
+}
+
+export function createDeliveries(options: DeliveriesOptions): Deliveries {
+  const { connections, counters, hub, outbox } = options
+  const gaps = createGaps()
+
+  function deliver(delivery: Delivery): void {
+    if (gaps.note(delivery.partition, delivery.instance, delivery.counter)) {
+      counters.deliveryGaps += 1
+      hub.resync(connections.all())
+    }
+    // The answer first: the sender's own copy must not wait behind a large roster.
+    if (delivery.answer) answer(delivery.stream, delivery.answer)
+    if (delivery.event) event(delivery, delivery.event)
+    else if (delivery.headSeq > 0) hint(delivery.recipients, delivery.stream, delivery.headSeq)
+  }
+
+  function answer(stream: string, given: Answer): void {
+    if (given.boot !== options.boot) return
+    const connection = connections.byId(given.connection)
+    if (connection?.session.phase !== 'open') return
+    const packId = formatPackId(given.packId)
+    if (given.code === null) {
+      counters.committed += 1
+      const { seq, ordinal, time, repeat, conflict } = given
+      const conversationId = stream
+      hub.send(connection, {
+        type: 'committed',
+        packId,
+        conversationId,
+        seq,
+        ordinal,
+        time,
+        repeat,
+        conflict,
+      })
+      // A repeat may name a seq far above what this connection was pushed; only a fresh one stands for the event.
+      if (!repeat) noteKnown(pushStateOf(connection), stream, seq, pushLimits)
+      return
+    }
+    counters.rejected += 1
+    const code = isCode(given.code) ? given.code : 'internal'
+    const frame: ServerFrame = {
+      type: 'rejected',
+      packId,
+      code,
+      message: codes[code].text,
+      retryAfterMs: null,
+    }
+    hub.send(connection, frame)
+  }
+
+  function event(delivery: Delivery, bytes: Buffer): void {
+    const envelope = openEnvelope(bytes)
+    const outgoing = decodeEvent(envelope)
+    // Of a schema that this build does not know yet: the reads answer it.
+    if (!outgoing) {
+      hint(delivery.recipients, envelope.stream, envelope.seq)
+      return
+    }
+    const now = options.clock.now()
+    options.observeDeliveryMs(now - envelope.time)
+    const sender = senderConnection(envelope)
+    for (const user of delivery.recipients) {
+      const of = connections.byUser(user)
+      if (!of) continue
+      for (const connection of of) if (connection.id !== sender) pushTo(connection, outgoing, now)
+    }
+  }
+
+  /** The sending connection shows its own copy at `committed`. */
+  function senderConnection({ reply }: Envelope): string | null {
+    return reply && reply.gateway === options.gatewayId && reply.boot === options.boot
+      ? reply.connection
+      : null
+  }
+
+  function pushTo(connection: Connection, outgoing: OutgoingEvent, now: number): void {
+    // Before its welcome a client reads nothing; its heads will tell.
+    if (connection.session.phase !== 'open') return
+    const state = pushStateOf(connection)
+    if (outgoing.item.targetSeq !== null) replaceChanged(state, outgoing.item, outgoingEvent)
+    const verdict = push(state, outgoing, now, pushLimits)
+    if (verdict === 'send') {
+      counters.pushed += 1
+      outbox.write(connection, outgoing.bytesIn(connection.codec.encoding))
+    } else if (verdict === 'drop') counters.pushesDropped += 1
+    else hub.input(connection, { kind: 'slow' })
+  }
+
+  function hint(recipients: readonly string[], conversationId: string, seq: number): void {
+    for (const user of recipients)
+      for (const connection of connections.byUser(user) ?? []) {
+        if (connection.session.phase !== 'open') continue
+        if (connection.push && !isBehind(connection.push, conversationId, seq)) continue
+        counters.headHints += 1
+        hub.send(connection, { type: 'head', conversationId, seq })
+      }
+  }
+
+  return {
+    handle(value) {
+      counters.deliveries += 1
+      try {
+        deliver(open(records.Delivery, value, history))
+      } catch (error) {
+        counters.deliveriesUnreadable += 1
+        if (counters.deliveriesUnreadable % 1_000 === 1)
+          options.log.warn(
+            { err: error, unreadable: counters.deliveriesUnreadable },
+            'a delivery could not be read',
+          )
+      }
+    },
+  }
+}
+
+function pushStateOf(connection: Connection): PushState<OutgoingEvent> {
+  connection.push ??= newPushState()
+  return connection.push
+}
+
+/** Null where the payload is of an unknown schema, or no event. */
+function decodeEvent(envelope: Envelope): OutgoingEvent | null {
+  try {
+    const item = itemOf(envelope, decodeEventPayload(envelope))
+    return item && outgoingEvent(item)
+  } catch {
+    return null
+  }
+}

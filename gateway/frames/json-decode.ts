@@ -1,0 +1,71 @@
+/** Client frames on `longwire.json`. */
+import { type ClientFrame, clientFrames } from '../../schemas/frames.ts'
+import { type Decoded, type ParsedContent, parseContent, shown, unreadable } from './frame-codec.ts'
+import { memberText } from './json-span.ts'
+
+interface Shape {
+  readonly fields: ReadonlySet<string>
+  readonly nullable: readonly string[]
+  readonly hasContent: boolean
+  invalidAt(value: unknown): string | null
+}
+
+type FieldSchema = { readonly name: string; readonly type: unknown }
+
+const shapes: ReadonlyMap<string, Shape> = new Map(
+  Object.entries(clientFrames).map(([type, of]) => {
+    const fields = of.schema.fields as readonly FieldSchema[]
+    const shape: Shape = {
+      fields: new Set(fields.map((field) => field.name)),
+      nullable: fields.filter(isNullable).map((field) => field.name),
+      hasContent: fields.some((field) => field.name === 'content'),
+      invalidAt: of.invalidAt,
+    }
+    return [type, shape]
+  }),
+)
+
+function isNullable(field: FieldSchema): boolean {
+  return Array.isArray(field.type) && field.type.includes('null')
+}
+
+/** Decodes one frame. Null fields may be left out; a field that the frame does not have is refused by name. */
+export function decodeJson(bytes: Buffer): Decoded {
+  const text = bytes.toString('utf8')
+  const value = parseObject(text)
+  if (!value) return unreadable('bad_frame', 'A frame is a JSON object.')
+  const { type } = value
+  if (typeof type !== 'string') return unreadable('bad_frame', 'Field "type" must be a string.', value)
+  const shape = shapes.get(type)
+  if (!shape) return unreadable('unsupported', `There is no frame ${shown(type)}.`, value)
+  for (const name of Object.keys(value)) {
+    if (name !== 'type' && !shape.fields.has(name))
+      return unreadable('bad_frame', `There is no field ${shown(name)} in ${type}.`, value)
+  }
+  for (const name of shape.nullable) value[name] ??= null
+  let content: ParsedContent | null = null
+  if (shape.hasContent) {
+    const span = memberText(text, 'content')
+    if (span.found !== 'once')
+      return unreadable('bad_frame', `Field "content" must stand in ${type} once.`, value)
+    content = parseContent(span.text)
+    if (!content) return unreadable('bad_content', 'The content is nested too deep.', value)
+    value.content = span.text
+  }
+  // The schema of a frame does not know `type`; deleting a first-class key would slow the object down, so it goes by copy.
+  const { type: _, ...fields } = value
+  const wrong = shape.invalidAt(fields)
+  if (wrong !== null) return unreadable('bad_frame', `Field ${shown(wrong)} does not fit ${type}.`, value)
+  return { ok: true, frame: value as ClientFrame, content }
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value = JSON.parse(text) as unknown
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * The shell around sessions: turns what transports, timers and answers bring into inputs, and effects into calls. Every
+ * await ends in an input, and a session that closed meanwhile takes none: nothing here touches a socket after its end.
+ */
+import type { CodeName } from '../schemas/codes.ts'
+import type { ServerFrame } from '../schemas/frames.ts'
+import { limits } from '../schemas/limits.ts'
+import type { Clock, Logger } from '../schemas/ports.ts'
+import { closeCodeOf } from './close-codes.ts'
+import type { CommandSink } from './commands.ts'
+import type { Connection, Connections, Socket } from './connections.ts'
+import type { Counters } from './counters.ts'
+import { frameCodecs } from './frames/codecs.ts'
+import type { Encoding } from './frames/frame-codec.ts'
+import type { Outbox } from './outbox.ts'
+import { acknowledge, type PushLimits, resend } from './push.ts'
+import type { Reading } from './reading.ts'
+import type { Registry } from './registry.ts'
+import { newSession, type SessionSettings, step } from './session.ts'
+import type { Effect, Input } from './session-types.ts'
+import type { TokenVerifier } from './tokens.ts'
+import type { Wheel } from './wheel.ts'
+import { createWheel, TICK_MS } from './wheel.ts'
+
+export const pushLimits: PushLimits = {
+  framesMax: limits.unackedFramesPerConnectionMax,
+  bytesMax: limits.unackedBytesPerConnectionMax,
+  streamsMax: limits.streamsPerConnectionMax,
+  ackTimeoutMs: limits.ackTimeoutMs,
+  resendsMax: limits.resendsMax,
+}
+
+export interface HubOptions {
+  readonly gatewayId: string
+  readonly boot: string
+  readonly settings: SessionSettings
+  readonly clock: Clock
+  readonly log: Logger
+  /** 0 ≤ value < 1; spreads what all clients do at once. */
+  readonly random: () => number
+  readonly tokens: TokenVerifier
+  readonly commands: CommandSink
+  readonly reading: Reading
+  readonly connections: Connections
+  readonly outbox: Outbox
+  readonly counters: Counters
+  /** The registry needs the hub's connections and the hub the registry. */
+  registry(): Registry
+  onClosed(code: CodeName | 'logout' | 'lost'): void
+}
+
+export interface Hub {
+  connected(socket: Socket, encoding: Encoding): Connection
+  /** `bytes` may be reused by the caller afterwards. */
+  received(connection: Connection, bytes: Buffer): void
+  /** The transport has closed; the last call for this connection. */
+  closed(connection: Connection): void
+  input(connection: Connection, input: Input): void
+  send(connection: Connection, frame: ServerFrame): void
+  /** Tells these clients, within spreadMsMax, that pushes may have been lost. */
+  resync(connections: Iterable<Connection>): void
+  stop(): void
+}
+
+export function createHub(options: HubOptions): Hub {
+  const { clock, connections, counters, outbox } = options
+  const wheel: Wheel = createWheel(clock, tick)
+  const resyncTicksMax = Math.max(1, Math.round(limits.spreadMsMax / TICK_MS))
+  let opened = 0
+
+  function input(connection: Connection, given: Input): void {
+    if (connection.session.phase === 'closed') return
+    const { session, effects } = step(connection.session, given, clock.now(), options.settings)
+    connection.session = session
+    for (const effect of effects) run(connection, effect)
+  }
+
+  const send = (connection: Connection, frame: ServerFrame): void => {
+    if (connection.socket) outbox.write(connection, connection.codec.encode(frame))
+  }
+
+  function run(connection: Connection, effect: Effect): void {
+    switch (effect.do) {
+      case 'send':
+        send(connection, effect.frame)
+        return
+      case 'append':
+        void options.commands
+          .append(effect.draft, connection.id)
+          .then((code) => input(connection, { kind: 'appended', packId: effect.packId, code }))
+        return
+      case 'ack':
+        if (connection.push)
+          for (const { conversationId, seq } of effect.acks)
+            counters.acked += acknowledge(connection.push, conversationId, seq)
+        return
+      case 'read':
+        read(connection, effect)
+        return
+      case 'checkMark':
+        void options.reading.checkMark(effect.mark).then((code) => {
+          input(connection, { kind: 'markChecked', draft: effect.draft, packId: effect.packId, code })
+        })
+        return
+      case 'verify':
+        void options.tokens
+          .verify(effect.token)
+          .then((verdict) => input(connection, { kind: 'verified', verdict }))
+        return
+      case 'enter':
+        enter(connection, effect)
+        return
+      case 'close':
+        close(connection, effect.code)
+        return
+    }
+  }
+
+  function read(connection: Connection, { id, request }: Extract<Effect, { do: 'read' }>): void {
+    if (connection.user === null) return
+    void options.reading
+      .answer(connection.user, id, request)
+      .then((answer) => input(connection, { kind: 'read', answer }))
+  }
+
+  function enter(connection: Connection, { userId, device }: Extract<Effect, { do: 'enter' }>): void {
+    if (!connections.bind(connection, userId)) {
+      input(connection, { kind: 'refused', code: 'too_many_connections' })
+      return
+    }
+    const { gatewayId, boot } = options
+    const now = clock.now()
+    connection.entry = {
+      gateway: gatewayId,
+      boot,
+      connection: connection.id,
+      ...device,
+      loginAt: now,
+      expiresAt: now + limits.onlineExpiryMs,
+    }
+    void options
+      .registry()
+      .register(connection)
+      .then(() => {
+        if (connection.session.phase === 'entering') counters.loggedIn += 1
+        input(connection, { kind: 'entered', connectionId: connection.id, gatewayId })
+      })
+  }
+
+  function close(connection: Connection, code: CodeName | null): void {
+    options.onClosed(code ?? 'logout')
+    outbox.flush(connection)
+    const { socket } = connection
+    leave(connection)
+    // Some transports call `closed` from within `end`; by now that does nothing.
+    socket?.end(closeCodeOf(code), code ?? 'logout')
+  }
+
+  function leave(connection: Connection): void {
+    connection.socket = null
+    connection.session = { phase: 'closed' }
+    connection.push = null
+    connection.out = null
+    if (!connections.byId(connection.id)) return
+    wheel.remove(connection)
+    connections.remove(connection)
+    if (connection.entry) void options.registry().unregister(connection)
+  }
+
+  function tick(connection: Connection, now: number): void {
+    input(connection, { kind: 'tick' })
+    if (connection.resyncIn > 0) {
+      connection.resyncIn -= 1
+      if (connection.resyncIn === 0) {
+        counters.resyncs += 1
+        send(connection, { type: 'resync', reason: 'pushes may have been lost' })
+      }
+    }
+    if (!connection.push) return
+    const due = resend(connection.push, now, pushLimits)
+    if (due.kind === 'slow') input(connection, { kind: 'slow' })
+    if (due.kind !== 'resend') return
+    counters.resent += due.events.length
+    for (const event of due.events) outbox.write(connection, event.bytesIn(connection.codec.encoding))
+  }
+
+  return {
+    connected(socket, encoding) {
+      const connection: Connection = {
+        id: `${options.boot}-${(opened++).toString(36)}`,
+        codec: frameCodecs[encoding],
+        socket,
+        session: newSession(clock.now()),
+        user: null,
+        push: null,
+        out: null,
+        entry: null,
+        registered: false,
+        resyncIn: 0,
+      }
+      counters.opened += 1
+      connections.add(connection)
+      wheel.add(connection)
+      return connection
+    },
+    received(connection, bytes) {
+      if (connection.session.phase === 'closed') return
+      counters.framesIn += 1
+      const decoded = connection.codec.decode(bytes)
+      if (decoded.ok) input(connection, { kind: 'frame', frame: decoded.frame, content: decoded.content })
+      else {
+        counters.framesUnreadable += 1
+        input(connection, { kind: 'unreadable', problem: decoded })
+      }
+    },
+    closed(connection) {
+      if (connection.session.phase !== 'closed') options.onClosed('lost')
+      leave(connection)
+    },
+    input,
+    send,
+    resync(which) {
+      for (const connection of which)
+        if (connection.resyncIn === 0) connection.resyncIn = 1 + Math.floor(options.random() * resyncTicksMax)
+    },
+    stop: () => wheel.stop(),
+  }
+}

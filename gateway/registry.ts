@@ -1,0 +1,165 @@
+/**
+ * Keeps this gateway's connections in the online map. A connection is registered before its client may read heads; a
+ * map that cannot be written delays nobody: fan-out then tells every gateway, until this one announces that all its
+ * connections are registered again.
+ */
+import type { OnlineRecord, OnlineRegistry } from '../infra/redis/online-map.ts'
+import { limits } from '../schemas/limits.ts'
+import type { Clock, Logger } from '../schemas/ports.ts'
+import type { Connection, Connections } from './connections.ts'
+
+export interface Registry {
+  start(): void
+  /** Resolves when the attempt has ended, well or not. */
+  register(connection: Connection): Promise<void>
+  /** After the connection left `connections`. */
+  unregister(connection: Connection): Promise<void>
+  announced(): boolean
+  /** Records written here and not removed, less the connections that should have one. */
+  recordsAhead(): number
+  /** Takes everything of this boot out of the map, as far as it answers. */
+  stop(): Promise<void>
+}
+
+export interface RegistryOptions {
+  readonly online: OnlineRegistry
+  readonly connections: Connections
+  readonly gatewayId: string
+  readonly boot: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** The map had lost these connections: their clients may have missed pushes. */
+  onLost(connections: readonly Connection[]): void
+}
+
+const CHUNK = 500
+const RETRY_MS = 1_000
+
+export function createRegistry(options: RegistryOptions): Registry {
+  const { online, connections, gatewayId, boot, clock, log } = options
+  let cleared = false
+  let announced = false
+  let stopped = false
+  let running = false
+  let incomplete = false
+  let records = 0
+  let cancel = () => {}
+
+  const recordOf = (connection: Connection): OnlineRecord | null => {
+    if (connection.user === null || !connection.entry) return null
+    connection.entry = { ...connection.entry, expiresAt: clock.now() + limits.onlineExpiryMs }
+    return { user: connection.user, entry: connection.entry }
+  }
+
+  function failed(error: unknown, what: string): void {
+    if (announced) log.warn({ err: error }, `the online map does not answer: ${what}`)
+    announced = false
+  }
+
+  /** One round over all connections; throws at the first part that fails. */
+  async function refreshAll(): Promise<void> {
+    if (!cleared) {
+      const gone = await online.clearGateway(gatewayId, boot)
+      cleared = true
+      if (gone > 0) log.info({ records: gone }, 'removed online records of earlier boots')
+    }
+    const live = [...connections.all()].filter((connection) => connection.entry)
+    for (let at = 0; at < live.length && !stopped; at += CHUNK) await refreshChunk(live.slice(at, at + CHUNK))
+  }
+
+  async function refreshChunk(chunk: readonly Connection[]): Promise<void> {
+    const open = chunk.filter((connection) => connections.byId(connection.id))
+    const rewritten = open.map(recordOf).filter((record) => record !== null)
+    if (rewritten.length === 0) return
+    const created = await online.refresh(rewritten)
+    for (const connection of open) markRegistered(connection)
+    const lost = created.map((id) => connections.byId(id)).filter((connection) => connection !== undefined)
+    if (lost.length > 0) options.onLost(lost)
+    // Closed meanwhile: the rewrite may have brought the field back after its removal.
+    await Promise.all(open.filter((c) => !connections.byId(c.id)).map((c) => unregister(c)))
+  }
+
+  function markRegistered(connection: Connection): void {
+    if (connection.registered) return
+    connection.registered = true
+    records += 1
+  }
+
+  async function unregister(connection: Connection): Promise<void> {
+    const { user } = connection
+    if (user === null || !connection.entry) return
+    const counted = connection.registered
+    connection.registered = false
+    const lastOfUser = connections.byUser(user) === undefined
+    try {
+      await online.unregister({ user, gateway: gatewayId, boot, connection: connection.id, lastOfUser })
+      if (counted) records -= 1
+    } catch (error) {
+      failed(error, 'unregister')
+      // Its expiry removes it.
+      if (counted)
+        clock.after(limits.onlineExpiryMs, () => {
+          records -= 1
+        })
+    }
+  }
+
+  async function round(): Promise<void> {
+    running = true
+    incomplete = false
+    let nextMs: number = limits.onlineRefreshMs
+    try {
+      await refreshAll()
+      if (incomplete) nextMs = RETRY_MS
+      else if (!stopped) {
+        await online.announce(gatewayId, boot)
+        if (!announced) log.info({ connections: connections.size() }, 'announced in the online map')
+        announced = true
+      }
+    } catch (error) {
+      failed(error, 'refresh')
+      nextMs = RETRY_MS
+    }
+    running = false
+    if (!stopped) cancel = clock.after(nextMs, () => void round())
+  }
+
+  /** Until a round has registered everyone, fan-out must not trust the map for this gateway. */
+  function retract(): void {
+    announced = false
+    incomplete = true
+    online.retract(gatewayId, boot).catch(() => {})
+    if (running || stopped) return
+    cancel()
+    cancel = clock.after(RETRY_MS, () => void round())
+  }
+
+  return {
+    start: () => void round(),
+    async register(connection) {
+      const record = recordOf(connection)
+      if (!record) return
+      try {
+        await online.register(record)
+        if (connections.byId(connection.id)) markRegistered(connection)
+        else await unregister(connection)
+      } catch (error) {
+        failed(error, 'register')
+        retract()
+      }
+    },
+    unregister,
+    announced: () => announced,
+    recordsAhead() {
+      let entered = 0
+      for (const connection of connections.all()) if (connection.entry) entered += 1
+      return records - entered
+    },
+    async stop() {
+      stopped = true
+      cancel()
+      announced = false
+      await online.retract(gatewayId, boot).catch(() => {})
+    },
+  }
+}

@@ -1,0 +1,91 @@
+/** The states of one connection, what can happen to it, and what follows, all as data. */
+import type { CodeName } from '../schemas/codes.ts'
+import type { ClientFrame, ClientFrames, ServerFrame } from '../schemas/frames.ts'
+import type { Bucket } from './bucket.ts'
+import type { CommandDraft } from './command-of.ts'
+import type { ParsedContent, Unreadable } from './frames/frame-codec.ts'
+import type { ReadRequest } from './requests.ts'
+import type { Verdict } from './tokens.ts'
+
+export interface Device {
+  readonly deviceId: string
+  readonly deviceType: string
+}
+
+/** Nothing came yet; it must be a login, and soon. */
+export interface Fresh {
+  readonly phase: 'fresh'
+  readonly openedAt: number
+}
+
+/** The login's token is being verified, or the connection registered. The client waits for `welcome`. */
+export interface Entering {
+  readonly phase: 'entering'
+  readonly userId: string | null
+  readonly device: Device
+  readonly heartbeatMs: number
+  readonly tokenExpiresAt: number
+}
+
+export interface Open {
+  readonly phase: 'open'
+  readonly userId: string
+  readonly deviceId: string
+  readonly heartbeatMs: number
+  readonly tokenExpiresAt: number
+  readonly lastSeenAt: number
+  readonly commands: Bucket
+  readonly reads: Bucket
+  /** Pings, acks and frames that could not be read. */
+  readonly others: Bucket
+  /** Commands whose append is not acknowledged yet. */
+  readonly appending: number
+  readonly reading: number
+}
+
+export interface Closed {
+  readonly phase: 'closed'
+}
+
+export type Session = Fresh | Entering | Open | Closed
+
+export type Input =
+  | { readonly kind: 'frame'; readonly frame: ClientFrame; readonly content: ParsedContent | null }
+  | { readonly kind: 'unreadable'; readonly problem: Unreadable }
+  | { readonly kind: 'verified'; readonly verdict: Verdict }
+  /** The attempt to register has ended, well or not. */
+  | { readonly kind: 'entered'; readonly connectionId: string; readonly gatewayId: string }
+  | { readonly kind: 'refused'; readonly code: CodeName }
+  /** The log has the command (null), or may not have it. */
+  | { readonly kind: 'appended'; readonly packId: string; readonly code: CodeName | null }
+  | {
+      readonly kind: 'markChecked'
+      readonly draft: CommandDraft
+      readonly packId: string
+      readonly code: CodeName | null
+    }
+  | { readonly kind: 'read'; readonly answer: ServerFrame }
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'drain'; readonly reconnectAfterMs: number }
+  | { readonly kind: 'slow' }
+
+export type Effect =
+  | { readonly do: 'send'; readonly frame: ServerFrame }
+  | { readonly do: 'verify'; readonly token: string }
+  | { readonly do: 'enter'; readonly userId: string; readonly device: Device }
+  | { readonly do: 'append'; readonly draft: CommandDraft; readonly packId: string }
+  | {
+      readonly do: 'checkMark'
+      readonly draft: CommandDraft
+      readonly packId: string
+      readonly mark: ClientFrames['markRead']
+    }
+  | { readonly do: 'read'; readonly id: number; readonly request: ReadRequest }
+  | { readonly do: 'ack'; readonly acks: ClientFrames['ack']['acks'] }
+  /** Null: the client logged out. */
+  | { readonly do: 'close'; readonly code: CodeName | null }
+
+export interface Step {
+  readonly session: Session
+  readonly effects: readonly Effect[]
+}
