@@ -21,6 +21,16 @@ export const metricTable = {
     labels: ['role', 'id'],
   },
   longwire_faults_total: { type: 'counter', help: 'Operational faults by code', labels: ['code'] },
+  longwire_role_total: {
+    type: 'counter',
+    help: 'Running totals of a processor or projection, by name',
+    labels: ['what'],
+  },
+  longwire_role_level: {
+    type: 'gauge',
+    help: 'Levels of a processor or projection, by name',
+    labels: ['what'],
+  },
   longwire_event_loop_lag_ms: {
     type: 'histogram',
     help: 'Event-loop lag samples',

@@ -77,6 +77,13 @@ export const settings = {
     'API port: `/ready`, `/metrics`',
     { fallback: '8081' },
   ),
+  metricsPort: setting(
+    'METRICS_PORT',
+    wholeNumber(1, 65535),
+    'a port from 1 to 65535',
+    '`/ready` and `/metrics` of a processor or projection process, at API_HOST',
+    { fallbackText: 'none' },
+  ),
   publicUrl: setting(
     'PUBLIC_URL',
     text.refine((value) => isUrl(value, ['http:', 'https:'])),

@@ -1,0 +1,60 @@
+/** Role main: `node processors/main.ts [all|sequencer|fanout]`. Any number of each may run; Kafka shares the partitions out. */
+
+import { createRedis, redisOptions } from '../infra/redis/client.ts'
+import { createRedisOnlineMap } from '../infra/redis/online-map.ts'
+import { checkTopics, runRole } from '../infra/role.ts'
+import { startReport } from '../infra/role-report.ts'
+import { startFanout } from './fanout/fanout.ts'
+import { startSequencer } from './sequencer/sequencer.ts'
+
+const wanted = process.argv[2] ?? 'all'
+if (!['all', 'sequencer', 'fanout'].includes(wanted)) {
+  process.stderr.write(`usage: node processors/main.ts [all|sequencer|fanout]; there is no '${wanted}'\n`)
+  process.exit(2)
+}
+
+await runRole(wanted === 'all' ? 'processors' : wanted, ['kafka', 'redis'], async (role) => {
+  const { config, log, clock, steps, failed, name } = role
+  await checkTopics(role.store('setup'), config.partitions)
+  const redis = createRedis(redisOptions(config, name), log)
+  const { generation } = config
+  const common = { clock, logger: log, name, failed }
+  const sequencer =
+    wanted === 'fanout'
+      ? null
+      : await startSequencer({ ...common, store: role.store('sequencer'), generation })
+  const fanout =
+    wanted === 'sequencer'
+      ? null
+      : await startFanout({ ...common, store: role.store('fanout'), map: createRedisOnlineMap(redis) })
+  const report = startReport({
+    log,
+    clock,
+    metrics: role.metrics,
+    host: config.apiHost,
+    port: config.metricsPort,
+    counts: () => ({ ...prefixed('sequencer', sequencer?.stats), ...prefixed('fanout', fanout?.stats) }),
+    levels: () => ({ ...prefixed('sequencer', sequencer?.owned()), ...prefixed('fanout', fanout?.owned()) }),
+    ready: () => {
+      const owned = sequencer?.owned()
+      return owned === undefined || owned.owning === owned.assigned
+    },
+  })
+  log.info({ roles: wanted, generation, partitions: config.partitions }, 'started')
+  steps.push(
+    { name: 'sequencer', stop: () => sequencer?.stop() },
+    { name: 'fan-out', stop: () => fanout?.stop() },
+    { name: 'report', stop: () => report.stop() },
+    { name: 'redis', stop: () => redis.close() },
+  )
+})
+
+/** Numbers of an object of counts, one level of nesting flattened, under `prefix_`. */
+function prefixed(prefix: string, counts: object | undefined): Record<string, number> {
+  const flat: Record<string, number> = {}
+  for (const [name, value] of Object.entries(counts ?? {})) {
+    if (typeof value === 'number') flat[`${prefix}_${name}`] = value
+    else if (typeof value === 'object') Object.assign(flat, prefixed(`${prefix}_${name}`, value))
+  }
+  return flat
+}
