@@ -1,0 +1,97 @@
+/** Tells the server what was handled: cumulative per stream, batched, and never before the store has it. */
+import { limits } from '../schemas/limits.ts'
+import type { Clock } from '../schemas/ports.ts'
+import { type ConversationLog, handledUpTo } from './conversation-log.ts'
+import type { Store } from './store.ts'
+import type { ClientFrame } from './wire.ts'
+
+const ACK_AFTER_MS = 80
+const ACK_AFTER_MOVES = 64
+const STORE_RETRY_MS = 1_000
+
+export interface Acks {
+  /** The stream moved, or was pushed to again. */
+  moved(log: ConversationLog): void
+  flush(): Promise<void>
+}
+
+export interface AcksDeps {
+  readonly clock: Clock
+  readonly store: Store
+  readonly userId: () => string
+  readonly send: (frame: ClientFrame) => boolean
+  readonly report: (error: unknown) => void
+}
+
+export function createAcks(deps: AcksDeps): Acks {
+  const { clock } = deps
+  const dirty = new Set<ConversationLog>()
+  let moves = 0
+  let cancel: (() => void) | null = null
+  let flushing: Promise<void> | null = null
+
+  function arm(ms: number): void {
+    cancel ??= clock.after(ms, () => {
+      cancel = null
+      void flush()
+    })
+  }
+
+  function flush(): Promise<void> {
+    flushing ??= save().finally(() => {
+      flushing = null
+      if (dirty.size > 0) arm(ACK_AFTER_MS)
+    })
+    return flushing
+  }
+
+  async function save(): Promise<void> {
+    moves = 0
+    cancel?.()
+    cancel = null
+    if (dirty.size === 0) return
+    const logs = [...dirty]
+    dirty.clear()
+    const positions = new Map<string, number>()
+    for (const log of logs) {
+      const position = handledUpTo(log)
+      if (position >= 0) positions.set(log.conversationId, position)
+    }
+    try {
+      const kept = deps.store.savePositions(deps.userId(), positions)
+      if (kept instanceof Promise) await kept
+    } catch (error) {
+      deps.report(error)
+      for (const log of logs) dirty.add(log)
+      arm(STORE_RETRY_MS)
+      return
+    }
+    acknowledge(logs, positions)
+  }
+
+  function acknowledge(logs: readonly ConversationLog[], positions: ReadonlyMap<string, number>): void {
+    let acks: { conversationId: string; seq: number }[] = []
+    for (const log of logs) {
+      const { conversationId } = log
+      // A position may lie beyond what was pushed; only pushes wait for an acknowledgement.
+      const seq = Math.min(positions.get(conversationId) ?? 0, log.pushed)
+      if (seq <= log.acked) continue
+      log.acked = seq
+      acks.push({ conversationId, seq })
+      if (acks.length < limits.acksPerFrameMax) continue
+      deps.send({ type: 'ack', acks })
+      acks = []
+    }
+    if (acks.length > 0) deps.send({ type: 'ack', acks })
+  }
+
+  return {
+    moved(log) {
+      dirty.add(log)
+      moves += 1
+      if (moves >= ACK_AFTER_MOVES) void flush()
+      else arm(ACK_AFTER_MS)
+    },
+    flush,
+  }
+}

@@ -1,0 +1,325 @@
+/** Puts the layers together. Everything from outside (time, chance, sockets) is passed in, so that tests can hold the reins. */
+import type { Clock } from '../schemas/ports.ts'
+import { createAcks } from './acks.ts'
+import type { Client, ConnectOptions, Content, EventName, SendRequest } from './api.ts'
+import { createCatchUp } from './catch-up.ts'
+import { createCommands } from './commands.ts'
+import { createConnection } from './connection.ts'
+import { addHeld, noteOrdinal, ordinalAt } from './conversation-log.ts'
+import { createEmitter } from './emitter.ts'
+import { LongwireError } from './error.ts'
+import { contentFrame, conversationOf, pageOf } from './messages.ts'
+import { ownItem } from './own-item.ts'
+import { packIds } from './pack-id.ts'
+import { createReadMarks } from './read-marks.ts'
+import { createRequests } from './requests.ts'
+import { memoryStore } from './store.ts'
+import { createStreams } from './streams.ts'
+import type { OpenTransport } from './transport.ts'
+import type { FrameCodec, ServerFrame } from './wire.ts'
+
+export interface Environment {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly randomBytes: (bytes: number) => Uint8Array
+  readonly open: OpenTransport
+  readonly codec: FrameCodec
+  readonly deviceType: string
+  readonly onWake: (wake: () => void) => () => void
+  /** Takes what a handler of the user threw. */
+  readonly report: (error: unknown) => void
+}
+
+const CONNECT_MS_DEFAULT = 30_000
+const CATCH_UP_DEFAULT = 1_000
+/** Heads that do not come: go on without them. */
+const BASELINE_MS_MAX = 3_000
+const READ_MS_MAX = 15_000
+const CLOSE_MS_DEFAULT = 5_000
+
+/** Resolves when online. Rejects when the login is refused for good, or nothing answered in time. */
+export function connectWith(options: ConnectOptions, env: Environment): Promise<Client> {
+  const { clock, random } = env
+  const store = options.store ?? memoryStore()
+  const emitter = createEmitter(env.report)
+  for (const [event, handler] of Object.entries(options.on ?? {}))
+    if (handler) emitter.on(event as EventName, handler as never)
+  const deviceId = options.deviceId ?? `d-${hex(env.randomBytes(8))}`
+  let userId = ''
+  let connects = 0
+  /** Changes with every connection. */
+  let session = 0
+  /** This connection is at work: what was kept has been loaded. */
+  let begun = false
+  let early: ServerFrame[] = []
+  let restored: Promise<void> | null = null
+  let failure: LongwireError | null = null
+  const whenOnline: { resolve(): void; reject(error: LongwireError): void }[] = []
+  let baseline: () => void = () => {}
+  let ready: (error: LongwireError | null) => void = () => {}
+
+  const connection = createConnection({
+    clock,
+    random,
+    open: env.open,
+    codec: env.codec,
+    addresses: typeof options.url === 'string' ? [options.url] : options.url,
+    token: options.token,
+    deviceId,
+    deviceType: options.deviceType ?? env.deviceType,
+    heartbeatMs: options.heartbeatMs ?? null,
+    online(welcome) {
+      userId = welcome.userId
+      restored ??= restore()
+      const mine = ++session
+      void restored.then(() => {
+        if (mine === session) begin()
+      }, failWith)
+    },
+    offline() {
+      session += 1
+      early = []
+      if (!begun) return
+      begun = false
+      requests.offline()
+      commands.offline()
+      catchUp.offline()
+      streams.disconnected()
+    },
+    frame: received,
+    changed: (change) => void emitter.emit('state', change),
+    kicked: (kicked) => void emitter.emit('kicked', kicked),
+    failed: failWith,
+  })
+
+  const requests = createRequests({
+    clock,
+    random,
+    send: (frame) => connection.send(frame),
+    probe: connection.probe,
+    whenOnline: () =>
+      failure
+        ? Promise.reject(failure)
+        : begun
+          ? Promise.resolve()
+          : new Promise((resolve, reject) => void whenOnline.push({ resolve, reject })),
+  })
+
+  const ids = packIds(env.randomBytes)
+  const commands = createCommands({
+    clock,
+    random,
+    ids,
+    store,
+    requests,
+    userId: () => userId,
+    serverTime: connection.serverTime,
+    send: (frame) => connection.send(frame),
+    probe: connection.probe,
+    drop: connection.drop,
+    committed(command, answer) {
+      streams.own(answer.conversationId, answer.seq, ownItem(command, answer, userId))
+      if (command.type === 'markRead') readMarks.noted(command.conversationId, command.seq)
+    },
+    report: env.report,
+  })
+
+  const acks = createAcks({
+    clock,
+    store,
+    userId: () => userId,
+    send: (frame) => connection.send(frame),
+    report: env.report,
+  })
+
+  const streams = createStreams({
+    emitter,
+    userId: () => userId,
+    moved: acks.moved,
+    behind: (log) => catchUp.behind(log),
+    seen(item) {
+      const { conversationId, seq, ordinal, time } = item
+      if (item.packId) commands.seen(item.packId, { conversationId, seq, ordinal, time })
+    },
+  })
+
+  const catchUp = createCatchUp({
+    clock,
+    random,
+    requests,
+    streams: () => streams,
+    catchUpMax: options.catchUpMax ?? CATCH_UP_DEFAULT,
+    report: env.report,
+    headsTried: () => {
+      if (streams.hasBaseline()) baseline()
+    },
+  })
+
+  const readMarks = createReadMarks({
+    clock,
+    async placeOf(conversationId, seq) {
+      const log = streams.logs.get(conversationId)
+      const ordinal = log ? ordinalAt(log, seq) : null
+      if (ordinal !== null) return { seq, ordinal }
+      const page = await requests.insist(
+        { type: 'history', conversationId, before: seq + 1, limit: 20 },
+        READ_MS_MAX,
+      )
+      const item = page.items.findLast((other) => other.kind !== 'hidden' && other.seq <= seq)
+      return item ? { seq: item.seq, ordinal: item.ordinal } : null
+    },
+    submit: (conversationId, seq, ordinal) =>
+      commands.submit({ type: 'markRead', conversationId, seq, ordinal }),
+  })
+  emitter.on('read', (change) => readMarks.noted(change.conversationId, change.seq))
+
+  function begin(): void {
+    begun = true
+    connects += 1
+    commands.online()
+    catchUp.online()
+    for (const waiter of whenOnline.splice(0)) waiter.resolve()
+    for (const frame of early.splice(0)) received(frame)
+    if (connects > 1) return
+    clock.after(BASELINE_MS_MAX, () => {
+      streams.startWithoutHeads()
+      baseline()
+    })
+  }
+
+  function received(frame: ServerFrame): void {
+    // Before the positions are loaded nothing can be placed.
+    if (!begun) early.push(frame)
+    else if (frame.type === 'event') streams.pushed(frame.item)
+    else if (frame.type === 'head') streams.hint(frame.conversationId, frame.seq)
+    else if (frame.type === 'resync') catchUp.resync()
+    else if (!commands.answered(frame)) requests.answered(frame)
+  }
+
+  async function restore(): Promise<void> {
+    const saved = await store.load()
+    if (!saved || saved.userId !== userId) return
+    streams.restore(saved.positions)
+    commands.restore(saved.outbox)
+  }
+
+  function failWith(error: unknown): void {
+    failure ??= error instanceof LongwireError ? error : new LongwireError('internal', String(error))
+    connection.close()
+    stopWaking()
+    commands.fail(failure)
+    requests.offline()
+    for (const waiter of whenOnline.splice(0)) waiter.reject(failure)
+    ready(failure)
+  }
+
+  const stopWaking = env.onWake(connection.wake)
+
+  async function insist<T>(ask: () => Promise<T>): Promise<T> {
+    if (failure) throw failure
+    return ask()
+  }
+  const submit: typeof commands.submit = (command) =>
+    failure ? Promise.reject(failure) : commands.submit(command)
+
+  const client: Client = {
+    get userId() {
+      return userId
+    },
+    deviceId,
+    get state() {
+      return connection.state()
+    },
+    serverTime: connection.serverTime,
+    send(request) {
+      const { to, conversationId, replyTo } = request
+      if ((to === undefined) === (conversationId === undefined))
+        return Promise.reject(new LongwireError('bad_call', 'Either `to` or `conversationId`.'))
+      const body = bodyOf(request)
+      if (!body) return Promise.reject(new LongwireError('bad_call', 'Either `text` or `content`.'))
+      return submit({ type: 'send', to, conversationId, replyTo, ...body })
+    },
+    createGroup: ({ name, members }) => submit({ type: 'createGroup', name, members: [...members] }),
+    addMembers: (conversationId, members) =>
+      submit({ type: 'addMembers', conversationId, members: [...members] }),
+    removeMembers: (conversationId, members) =>
+      submit({ type: 'removeMembers', conversationId, members: [...members] }),
+    recall: (conversationId, seq) => submit({ type: 'recall', conversationId, seq }),
+    edit(conversationId, seq, request) {
+      const body = bodyOf(request)
+      if (!body) return Promise.reject(new LongwireError('bad_call', 'Either `text` or `content`.'))
+      return submit({ type: 'edit', conversationId, seq, ...body })
+    },
+    markRead: (conversationId, seq) =>
+      failure ? Promise.reject(failure) : readMarks.mark(conversationId, seq),
+    conversations: ({ limit } = {}) =>
+      insist(async () => {
+        const answer = await requests.insist({ type: 'conversations', limit }, READ_MS_MAX)
+        return answer.conversations.map((entry) => conversationOf(entry, userId))
+      }),
+    history: (conversationId, { before, after, limit } = {}) =>
+      insist(async () => {
+        const question = { type: 'history' as const, conversationId, before, after, limit }
+        const answer = await requests.insist(question, READ_MS_MAX)
+        const log = streams.logs.get(conversationId)
+        const page = pageOf(answer)
+        if (log && answer.items.length > 0) {
+          addHeld(log, { from: page.firstSeq, to: page.lastSeq })
+          const last = answer.items.findLast((item) => item.kind !== 'hidden')
+          if (last && ordinalAt(log, last.seq) === null) noteOrdinal(log, last)
+        }
+        return page
+      }),
+    on: emitter.on,
+    off: emitter.off,
+    stats: () => ({
+      ...streams.counters(),
+      gapsHealed: catchUp.gapsHealed(),
+      reconnects: Math.max(0, connects - 1),
+      resends: commands.resends(),
+      outbox: commands.size(),
+    }),
+    async close({ deadlineMs = CLOSE_MS_DEFAULT } = {}) {
+      if (failure) return
+      let cancel: () => void = () => {}
+      const deadline = new Promise<void>((resolve) => {
+        cancel = clock.after(deadlineMs, resolve)
+      })
+      const flushed = readMarks.flush().then(commands.whenEmpty).then(acks.flush)
+      await Promise.race([flushed, deadline])
+      cancel()
+      connection.send({ type: 'logout', reason: null })
+      failWith(new LongwireError('closed'))
+    },
+  }
+
+  return new Promise((resolve, reject) => {
+    const waitMs = options.connectTimeoutMs ?? CONNECT_MS_DEFAULT
+    const giveUp = (): void => failWith(new LongwireError('unavailable', 'No server answered in time.'))
+    const cancel = waitMs > 0 ? clock.after(waitMs, giveUp) : () => {}
+    ready = (error) => {
+      cancel()
+      ready = () => {}
+      if (error) reject(error)
+      else {
+        resolve(client)
+        // One turn later, so that handlers given right after the await are there for the first event.
+        clock.after(0, streams.release)
+      }
+    }
+    baseline = () => ready(null)
+    if (options.url.length === 0) failWith(new LongwireError('bad_call', 'No address.'))
+    else connection.start()
+  })
+}
+
+function bodyOf(request: Pick<SendRequest, 'text' | 'content' | 'mentions' | 'mentionAll'>) {
+  const content: Content | undefined =
+    request.text !== undefined ? { type: 'text', text: request.text } : request.content
+  if (!content || (request.text !== undefined && request.content !== undefined)) return null
+  const { mentions = [], mentionAll = false } = request
+  return { ...contentFrame(content), mentions: [...mentions], mentionAll }
+}
+
+const hex = (bytes: Uint8Array): string =>
+  [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')

@@ -1,0 +1,223 @@
+/**
+ * One live connection at a time to one of the addresses: opens it, logs in, keeps it alive, notices its death, and goes
+ * to the next address. Knows nothing of conversations.
+ */
+
+import type { Clock } from '../schemas/ports.ts'
+import { PROTOCOL_VERSION } from '../schemas/protocol.ts'
+import type { Kicked, State, StateChange } from './api.ts'
+import { jitteredMs } from './backoff.ts'
+import { LongwireError, retryOf } from './error.ts'
+import type { OpenTransport, Transport } from './transport.ts'
+import type { ClientFrame, FrameCodec, ServerFrame, ServerFrameOf } from './wire.ts'
+
+/** From opening a socket to welcome. */
+const LOGIN_MS_MAX = 8_000
+/** A server that says nothing for so long after a ping is dead. */
+const SILENCE_MS_MAX = 5_000
+const BACKOFF_BASE_MS = 250
+const BACKOFF_CAP_MS = 10_000
+/** A connection that lived for so long was a good one: the backoff begins anew. */
+const GOOD_AFTER_MS = 10_000
+const LOGIN_REFUSALS_MAX = 2
+
+export interface ConnectionDeps {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly open: OpenTransport
+  readonly codec: FrameCodec
+  readonly addresses: readonly string[]
+  readonly token: string | (() => string | Promise<string>)
+  readonly deviceId: string
+  readonly deviceType: string
+  readonly heartbeatMs: number | null
+  online(welcome: ServerFrameOf<'welcome'>): void
+  /** It was online and is not any more. */
+  offline(): void
+  /** Every frame but welcome, pong and bye. */
+  frame(frame: ServerFrame): void
+  changed(change: StateChange): void
+  kicked(kicked: Kicked): void
+  /** For good: nothing will be tried any more. */
+  failed(error: LongwireError): void
+}
+
+export interface Connection {
+  readonly state: () => State
+  start(): void
+  /** False: not online, nothing was sent. */
+  send(frame: ClientFrame): boolean
+  /** Asks for a sign of life; without one the connection is given up. */
+  probe(): void
+  /** Gives the current connection up and goes elsewhere. */
+  drop(reason: string): void
+  /** Probes a connection that is online, and cuts a wait short: for when the network or the screen comes back. */
+  wake(): void
+  serverTime(): number
+  close(): void
+}
+
+export function createConnection(deps: ConnectionDeps): Connection {
+  const { clock } = deps
+  let state: State = 'connecting'
+  let transport: Transport | null = null
+  // Callbacks of an earlier attempt must not touch a later one.
+  let attempt = 0
+  let failures = 0
+  let refusals = 0
+  let address = Math.floor(deps.random() * deps.addresses.length)
+  let onlineSinceMs = 0
+  let lastHeardMs = 0
+  let probing = false
+  let serverOffsetMs = 0
+  let pingId = 0
+  let cancelTimer: () => void = () => {}
+  let cancelBeat: () => void = () => {}
+
+  const addressNow = (): string => deps.addresses[address % deps.addresses.length] ?? ''
+
+  function change(next: State, code: string | null = null): void {
+    state = next
+    deps.changed({ state: next, code, address: next === 'closed' ? null : addressNow() })
+  }
+
+  function retry(code: string, afterMs: number | null): void {
+    end()
+    address += 1
+    const waitMs = (afterMs ?? 0) + jitteredMs(failures, BACKOFF_BASE_MS, BACKOFF_CAP_MS, deps.random)
+    failures += 1
+    change('waiting', code)
+    cancelTimer = clock.after(waitMs, open)
+  }
+
+  /** Leaves the current socket, whatever it is doing. */
+  function end(): void {
+    attempt += 1
+    cancelTimer()
+    cancelBeat()
+    transport?.close()
+    transport = null
+    probing = false
+    if (state !== 'online') return
+    state = 'waiting'
+    if (clock.now() - onlineSinceMs >= GOOD_AFTER_MS) failures = 0
+    deps.offline()
+  }
+
+  function fail(code: string, message?: string): void {
+    end()
+    change('closed', code)
+    deps.failed(new LongwireError(code, message))
+  }
+
+  function open(): void {
+    const mine = ++attempt
+    const live = (): boolean => attempt === mine && state !== 'closed'
+    change('connecting')
+    cancelTimer = clock.after(LOGIN_MS_MAX, () => live() && retry('lost', null))
+    const opened = deps.open(addressNow(), deps.codec.subprotocol, {
+      open: () => void login(live),
+      data(data) {
+        if (!live()) return
+        const frame = deps.codec.decode(data)
+        if (frame) heard(frame)
+      },
+      closed: () => live() && retry('lost', null),
+    })
+    // The transport may have failed within the call.
+    if (attempt === mine) transport = opened
+    else opened.close()
+  }
+
+  async function login(live: () => boolean): Promise<void> {
+    let token: string
+    try {
+      token = typeof deps.token === 'string' ? deps.token : await deps.token()
+    } catch {
+      if (live()) retry('token_invalid', null)
+      return
+    }
+    if (!live()) return
+    const { deviceId, deviceType, heartbeatMs } = deps
+    write({ type: 'login', token, deviceId, deviceType, protocol: PROTOCOL_VERSION, heartbeatMs })
+  }
+
+  function write(frame: ClientFrame): boolean {
+    return transport?.send(deps.codec.encode(frame)) ?? false
+  }
+
+  function heard(frame: ServerFrame): void {
+    lastHeardMs = clock.now()
+    if (frame.type === 'welcome') welcome(frame)
+    else if (frame.type === 'pong') serverOffsetMs = frame.serverTime - lastHeardMs
+    else if (frame.type === 'bye') ended(frame.code, frame.message, frame.reconnectAfterMs ?? null)
+    else if (state === 'online') deps.frame(frame)
+    else if (frame.type === 'error') ended(frame.code, frame.message, frame.retryAfterMs ?? null)
+  }
+
+  function welcome(frame: ServerFrameOf<'welcome'>): void {
+    if (state === 'online') return
+    cancelTimer()
+    onlineSinceMs = lastHeardMs
+    serverOffsetMs = frame.serverTime - lastHeardMs
+    refusals = 0
+    change('online')
+    beat(frame.heartbeatMs)
+    deps.online(frame)
+  }
+
+  /** The server ended it, or refused the login. */
+  function ended(code: string, message: string, afterMs: number | null): void {
+    if (code === 'kicked') deps.kicked({ code, message })
+    const advice = retryOf(code)
+    if (advice === 'login') refusals += 1
+    // A fixed token will not get better.
+    const refused = refusals > 0 && (typeof deps.token === 'string' || refusals >= LOGIN_REFUSALS_MAX)
+    if (advice === 'never' || refused) fail(code, message)
+    else retry(code, afterMs)
+  }
+
+  function beat(everyMs: number): void {
+    cancelBeat = clock.after(everyMs, () => {
+      probe()
+      beat(everyMs)
+    })
+  }
+
+  function probe(): void {
+    if (state !== 'online' || probing) return
+    probing = true
+    const mine = attempt
+    const askedMs = clock.now()
+    write({ type: 'ping', id: ++pingId })
+    clock.after(SILENCE_MS_MAX, () => {
+      if (attempt !== mine) return
+      probing = false
+      if (lastHeardMs < askedMs) drop('unanswered')
+    })
+  }
+
+  function drop(reason: string): void {
+    if (state === 'online') retry(reason, null)
+  }
+
+  return {
+    state: () => state,
+    start: open,
+    send: (frame) => state === 'online' && write(frame),
+    probe,
+    drop,
+    wake() {
+      if (state === 'online') probe()
+      if (state !== 'waiting') return
+      cancelTimer()
+      open()
+    },
+    serverTime: () => clock.now() + serverOffsetMs,
+    close() {
+      if (state === 'closed') return
+      end()
+      change('closed')
+    },
+  }
+}

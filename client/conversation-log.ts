@@ -1,0 +1,153 @@
+/**
+ * One stream as this client has received it: items come in however the network gives them and go out strictly by
+ * seq, each once. Pure bookkeeping; who fetches what is missing is not decided here.
+ */
+import { limits } from '../schemas/limits.ts'
+import { type Range, withRange } from './ranges.ts'
+import type { Item } from './wire.ts'
+
+/** Items beyond a gap that are kept until it is filled; more are dropped and read again with the gap. */
+const WAITING_MAX = 512
+const ORDINALS_MAX = 32
+export const UNSTARTED = -1
+
+export interface ConversationLog {
+  readonly conversationId: string
+  /** Everything up to here went out. UNSTARTED: it is not known yet from where on this client follows. */
+  position: number
+  /** The stream is known to have come this far for this reader. */
+  target: number
+  /** Highest seq pushed on this connection: only pushes are acknowledged. */
+  pushed: number
+  acked: number
+  /** Handlers that have not settled yet, by seq. */
+  unsettled: Set<number> | null
+  waiting: Map<number, Item> | null
+  /** Recalls and edits above the position that went out early, in a sync. */
+  told: Set<number> | null
+  /** First seq of the range that ends at position. */
+  heldFrom: number
+  heldApart: readonly Range[]
+  /** Newest (seq, ordinal) pairs, flat. */
+  ordinals: number[]
+}
+
+export const createLog = (conversationId: string): ConversationLog => ({
+  conversationId,
+  position: UNSTARTED,
+  target: 0,
+  pushed: 0,
+  acked: 0,
+  unsettled: null,
+  waiting: null,
+  told: null,
+  heldFrom: 0,
+  heldApart: [],
+  ordinals: [],
+})
+
+export const isStarted = (log: ConversationLog): boolean => log.position !== UNSTARTED
+export const isBehind = (log: ConversationLog): boolean => isStarted(log) && log.target > log.position
+
+/** Takes the position as given: what is at or below it never goes out. Appends what can go out now. */
+export function startAt(log: ConversationLog, position: number, out: Item[]): void {
+  log.position = position
+  log.heldFrom = position + 1
+  dropWaiting(log)
+  drain(log, out)
+}
+
+export type Offer = 'next' | 'duplicate' | 'gap'
+
+/** Takes one item in and appends to `out` what can go out now, in order. */
+export function offer(log: ConversationLog, item: Item, out: Item[]): Offer {
+  const { seq } = item
+  if (seq <= log.position) return 'duplicate'
+  if (seq > log.target) log.target = seq
+  if (log.position !== UNSTARTED && seq === log.position + 1) {
+    release(log, item, out)
+    if (log.waiting !== null) drain(log, out)
+    return 'next'
+  }
+  log.waiting ??= new Map()
+  if (log.waiting.has(seq)) return 'duplicate'
+  if (log.waiting.size < WAITING_MAX) log.waiting.set(seq, item)
+  return 'gap'
+}
+
+export interface HistoryPage {
+  readonly fromSeq: number
+  readonly items: readonly Item[]
+}
+
+/** Takes in a page read after the position. What lies before `fromSeq` is not for this reader: the position moves there. */
+export function offerPage(log: ConversationLog, page: HistoryPage, out: Item[]): void {
+  if (page.fromSeq - 1 > log.position) moveTo(log, page.fromSeq - 1, out)
+  for (const item of page.items) offer(log, item, out)
+}
+
+/** Leaves out everything up to `position`; what was held so far stays held. */
+export function moveTo(log: ConversationLog, position: number, out: Item[]): void {
+  if (position <= log.position) return
+  log.heldApart = heldRanges(log)
+  startAt(log, position, out)
+}
+
+/** The first item that waits beyond a gap, or null. */
+export function firstWaiting(log: ConversationLog): number | null {
+  if (log.waiting === null) return null
+  let first = Number.POSITIVE_INFINITY
+  for (const seq of log.waiting.keys()) if (seq < first) first = seq
+  return first
+}
+
+export function heldRanges(log: ConversationLog): readonly Range[] {
+  return withRange(log.heldApart, { from: log.heldFrom, to: log.position }, limits.rangesPerSyncMax)
+}
+
+export function addHeld(log: ConversationLog, range: Range): void {
+  log.heldApart = withRange(log.heldApart, range, limits.rangesPerSyncMax)
+}
+
+/** Everything up to here was taken by the handlers. */
+export function handledUpTo(log: ConversationLog): number {
+  if (log.unsettled === null || log.unsettled.size === 0) return log.position
+  let first = log.position + 1
+  for (const seq of log.unsettled) if (seq < first) first = seq
+  return first - 1
+}
+
+/** The ordinal at `seq`, or null when it is not among the newest that went through. */
+export function ordinalAt(log: ConversationLog, seq: number): number | null {
+  for (let i = log.ordinals.length - 2; i >= 0; i -= 2)
+    if (log.ordinals[i] === seq) return log.ordinals[i + 1] ?? null
+  return null
+}
+
+export function noteOrdinal(log: ConversationLog, item: Item): void {
+  if (item.kind === 'hidden') return
+  log.ordinals.push(item.seq, item.ordinal)
+  if (log.ordinals.length > ORDINALS_MAX * 4) log.ordinals = log.ordinals.slice(-ORDINALS_MAX * 2)
+}
+
+function release(log: ConversationLog, item: Item, out: Item[]): void {
+  log.position = item.seq
+  noteOrdinal(log, item)
+  out.push(item)
+}
+
+function drain(log: ConversationLog, out: Item[]): void {
+  while (log.waiting !== null) {
+    const next = log.waiting.get(log.position + 1)
+    if (!next) break
+    log.waiting.delete(next.seq)
+    if (log.waiting.size === 0) log.waiting = null
+    release(log, next, out)
+  }
+}
+
+function dropWaiting(log: ConversationLog): void {
+  if (log.waiting === null) return
+  for (const seq of log.waiting.keys()) if (seq <= log.position) log.waiting.delete(seq)
+  if (log.waiting.size === 0) log.waiting = null
+}
