@@ -121,6 +121,11 @@ function checkTogether(c: Parsed): void {
       `${prefix}KAFKA_MIN_INSYNC is ${c.kafkaMinInsync}: must not be above ${prefix}KAFKA_REPLICATION (${c.kafkaReplication})`,
     )
   }
+  if (c.kafka === undefined && c.kafkaReplication > 1) {
+    refuse(
+      `${prefix}KAFKA_REPLICATION is ${c.kafkaReplication}: the embedded Kafka is one broker; set ${prefix}KAFKA to a cluster`,
+    )
+  }
   if (c.port !== 0 && c.port === c.apiPort) {
     refuse(`${prefix}API_PORT is ${c.apiPort}: must differ from ${prefix}PORT`)
   }

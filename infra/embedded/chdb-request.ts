@@ -130,5 +130,5 @@ export function statusOf(code: number): number {
 }
 
 function stripComments(sql: string): string {
-  return sql.trim().replace(/^(?:--[^\n]*\n\s*|\/\*[\s\S]*?\*\/\s*)+/, '')
+  return sql.trim().replace(/^(?:--[^\n]*(?:\n\s*|$)|\/\*[\s\S]*?\*\/\s*)+/, '')
 }

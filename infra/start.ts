@@ -1,0 +1,181 @@
+/** `npm start`: all of Longwire on one machine. Engines that have no address are embedded; every role is a child process. */
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { type Config, ConfigError, loadConfig } from './config.ts'
+import { EngineError } from './embedded/engine-process.ts'
+import { freePorts, isPortFree } from './embedded/ports.ts'
+import { type Embedded, type Need, startEmbedded } from './embedded/services.ts'
+import { onShutdown, type ShutdownStep } from './lifecycle.ts'
+import { watchEngines } from './supervisor/engine-watch.ts'
+import { untilReady } from './supervisor/ready.ts'
+import { type RoleProcess, runRoleProcess } from './supervisor/role-process.ts'
+import { createScreen, screenLog } from './supervisor/screen.ts'
+import { ensureTokenSecretFile } from './token-secret.ts'
+
+const startedMs = Date.now()
+const roleGraceMs = 15_000
+const root = path.resolve(import.meta.dirname, '..')
+const screen = createScreen(process.stdout, process.stderr)
+const log = screenLog(screen)
+const steps: ShutdownStep[] = []
+const shutdown = onShutdown(log, steps)
+let stopping = false
+steps.push({
+  name: 'notice',
+  stop: () => {
+    stopping = true
+    screen.plain()
+  },
+})
+
+try {
+  await start(loadConfig(process.env))
+} catch (err) {
+  const known = err instanceof ConfigError || err instanceof EngineError
+  if (!stopping) screen.error(known ? err.message : `cannot start: ${(err as Error).stack ?? String(err)}`)
+  await shutdown.stop('failed to start', err instanceof ConfigError ? 2 : 1)
+}
+
+async function start(given: Config): Promise<void> {
+  const config = await withPorts(given)
+  const relative = path.relative(process.cwd(), config.dataDir)
+  const shownDir = relative.startsWith('..') ? config.dataDir : relative || '.'
+  screen.plain(`Longwire: data in ${shownDir}`)
+  screen.plain()
+  const engines = await startEngines(config)
+  if (stopping) return
+  const env = roleEnv(config, engines)
+  await timed('setup', 'topics and tables', () => runSetup(loadConfig({ ...process.env, ...env })))
+  if (stopping) return
+  if (!(await startRoles(config, engines, env))) return
+  const host = config.publicUrl ?? `http://localhost:${config.port}`
+  screen.plain()
+  screen.line('page', `${host}/`)
+  screen.line('WebSocket', `${host.replace(/^http/, 'ws')}/ws`)
+  screen.line('API', `http://${config.apiHost}:${config.apiPort}/ready, /metrics`)
+  screen.line('a token', 'npm run -s token -- alice')
+  screen.line('logs', path.join(shownDir, 'logs'))
+  screen.plain()
+  screen.plain(`ready in ${((Date.now() - startedMs) / 1000).toFixed(1)} s. Ctrl-C stops all of it.`)
+}
+
+/** Checks the ports before anything slow begins; 0 becomes a free one. */
+async function withPorts(config: Config): Promise<Config> {
+  const [free = 0, freeApi = 0] = await freePorts(2)
+  const port = config.port || free
+  const apiPort = config.apiPort || freeApi
+  for (const [name, value, host] of [
+    ['LONGWIRE_PORT', port, config.host],
+    ['LONGWIRE_API_PORT', apiPort, config.apiHost],
+  ] as const) {
+    if (!(await isPortFree(value, host))) {
+      throw new ConfigError(
+        `port ${value} on ${host} is taken: set ${name} to another one, or stop what holds it`,
+      )
+    }
+  }
+  return { ...config, port, apiPort }
+}
+
+async function startEngines(config: Config): Promise<Embedded<Need>> {
+  const need = { kafka: !config.kafka, redis: !config.redis, clickhouse: !config.clickhouse }
+  for (const name of ['kafka', 'redis', 'clickhouse'] as const) {
+    if (!need[name]) screen.line(name, `external, ${String(config[name])}`)
+  }
+  const starting = startEmbedded<Need>({
+    dataDir: config.dataDir,
+    enginesDir: config.enginesDir,
+    need,
+    progress: ({ name, state, text, ms }) => screen.line(name, state === 'working' ? `${text} …` : text, ms),
+    log,
+  })
+  let watch: { stop(): void } | undefined
+  steps.push({
+    name: 'engines',
+    deadlineMs: 40_000,
+    stop: async () => {
+      watch?.stop()
+      const engines = await starting.catch(() => undefined)
+      if (engines) await timed('engines', 'stopped', () => engines.stop())
+    },
+  })
+  const engines = await starting
+  watch = watchEngines(engines, screen, (reason) => giveUp(reason))
+  return engines
+}
+
+async function startRoles(
+  config: Config,
+  engines: Embedded<Need>,
+  env: Record<string, string>,
+): Promise<boolean> {
+  let failed: string | undefined
+  const gaveUp = (reason: string) => {
+    failed = reason
+    giveUp(reason)
+  }
+  const begin = (name: string): RoleProcess =>
+    runRoleProcess(
+      {
+        name,
+        file: path.join(root, name, 'main.ts'),
+        env,
+        logFile: path.join(config.dataDir, 'logs', `${name}.log`),
+      },
+      { screen, record: engines.record, gaveUp },
+    )
+  const fromMs = Date.now()
+  const roles = ['processors', 'projections', 'gateway'].map(begin)
+  // The gateway drains first, while the processors can still answer its senders.
+  const inOrder = ['gateway', 'processors', 'projections'].flatMap((name) =>
+    roles.filter((role) => role.name === name),
+  )
+  const roleSteps = inOrder.map((role) => ({
+    name: role.name,
+    deadlineMs: roleGraceMs + 5_000,
+    stop: () => timed(role.name, 'stopped', () => role.stop(roleGraceMs)),
+  }))
+  steps.splice(1, 0, ...roleSteps)
+  const apiHost = ['0.0.0.0', '::'].includes(config.apiHost) ? '127.0.0.1' : config.apiHost
+  const hopeless = () => failed !== undefined || stopping
+  await untilReady(`http://${apiHost}:${config.apiPort}/ready`, hopeless)
+  if (hopeless()) return false
+  screen.line('roles', 'processors, projections, gateway', Date.now() - fromMs)
+  return true
+}
+
+function roleEnv(config: Config, engines: Embedded<Need>): Record<string, string> {
+  const kafka = config.kafka ?? engines.kafka?.brokers ?? []
+  const redis = config.redis ?? [engines.redis?.url ?? '']
+  return {
+    LONGWIRE_DATA: config.dataDir,
+    LONGWIRE_ENGINES: config.enginesDir,
+    LONGWIRE_PORT: String(config.port),
+    LONGWIRE_API_PORT: String(config.apiPort),
+    LONGWIRE_KAFKA: kafka.join(','),
+    LONGWIRE_REDIS: redis.join(','),
+    LONGWIRE_CLICKHOUSE: config.clickhouse ?? engines.clickhouse?.url ?? '',
+    LONGWIRE_PARTITIONS: String(config.partitions),
+    LONGWIRE_TOKEN_SECRET_FILE: ensureTokenSecretFile(config),
+  }
+}
+
+/** Creates topics and tables. */
+async function runSetup(config: Config): Promise<void> {
+  const file = path.join(import.meta.dirname, 'setup.ts')
+  if (!existsSync(file)) return
+  const { setup } = (await import(file)) as { setup: (config: Config) => Promise<void> }
+  await setup(config)
+}
+
+async function timed(name: string, text: string, work: () => Promise<void>): Promise<void> {
+  const fromMs = Date.now()
+  await work()
+  screen.line(name, text, Date.now() - fromMs)
+}
+
+function giveUp(reason: string): void {
+  if (stopping) return
+  screen.error(reason)
+  void shutdown.stop(reason, 1)
+}
