@@ -1,23 +1,14 @@
 /** The decision for any command: de-duplication first, then the rules of the stream's kind. Pure. */
-import { bodyHash } from '../schemas/codec.ts'
-import { packIdTime } from '../schemas/ids.ts'
-import { limits } from '../schemas/limits.ts'
-import { answerKey } from './answers.ts'
 import { addMembers, createGroup, removeMembers } from './conversation/groups.ts'
 import { editMessage, recallMessage, sendMessage } from './conversation/messages.ts'
 import { type Asked, type Decide, type Decision, reject } from './processor.ts'
+import { screen } from './screen.ts'
 import type { StreamState } from './state.ts'
 import { markRead } from './user/reads.ts'
 
 export const decide: Decide = (state, command, payload, now) => {
-  const first = state.answers.byKey.get(answerKey(command.sender, command.packId))
-  if (first) {
-    const conflict = first.bodyHash !== bodyHash(command.schema, command.payload)
-    return { kind: 'repeat', first, conflict }
-  }
-  const time = packIdTime(command.packId)
-  if (time > now + limits.packIdAheadBackstopMsMax) return reject('pack_id_ahead')
-  if (time <= state.answers.floor) return reject('pack_id_expired')
+  const screened = screen(state, command, now)
+  if (screened) return screened
   if (state.broken) return reject('stream_broken')
   return decideNew(state, payload, { sender: command.sender, packId: command.packId, now })
 }

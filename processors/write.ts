@@ -10,6 +10,7 @@ import type { LogRecord } from '../schemas/ports.ts'
 import type { Command, CommandPayload, Envelope, EventPayload } from '../schemas/records.ts'
 import { isMessage } from './evolve.ts'
 import type { Decide, Decision, Origin } from './processor.ts'
+import { screen } from './screen.ts'
 import type { StreamState } from './state.ts'
 
 /** Where the writer stands: the fold it decides on. */
@@ -46,6 +47,9 @@ export function answerCommand(writer: Writer, record: LogRecord): Written {
   try {
     payload = decodeCommandPayload(command)
   } catch (cause) {
+    // A retry of what another version could read keeps its first answer, else its sender is told two different things.
+    const known = screen(state, command, writer.now)
+    if (known) return write(writer, record, command, state, payloadOf(originOf(command), known))
     return refuse(writer, record, command, 'undecodable', cause)
   }
   try {
