@@ -18,6 +18,7 @@ const kinds: Kind[] = [
 
 export default defineConfig({
   test: {
+    reporters: ['default', './test/support/closing-line.ts'],
     projects: kinds.map(({ name, include, timeoutMs, alone }) => ({
       test: {
         name,
