@@ -23,8 +23,11 @@ export interface Projection<Write> {
 
 /** Where accepted records end up, with the position they stand for. All calls may be repeated; rejections are retried by the reader. */
 export interface Sink {
-  /** Takes a partition over: where to go on reading. A missing position, one of another generation or beyond the log means 0. */
-  begin(partition: number, range: LogRange): Promise<Position>
+  /**
+   * Takes a partition over: where to go on reading. A missing position, one of another generation or beyond the log means 0,
+   * and so does `fresh`: the stored one has turned out not to fit this log.
+   */
+  begin(partition: number, range: LogRange, fresh: boolean): Promise<Position>
   /** Writes the records and then, now or soon, the position behind them. `lost`: the sink misses earlier records, begin again. */
   apply(partition: number, records: readonly Accepted[], next: Position): Promise<'applied' | 'lost'>
   /** Called often: persists positions, looks for losses. Answers the partitions that must begin again. */

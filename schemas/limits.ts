@@ -29,6 +29,10 @@ export const limits = {
   changesPerSyncMax: 500,
   timelineMessagesPerConversationMax: 200,
   changeIndexEntriesMax: 1_000,
+  /** Joins and leaves kept per user and group; older ones hide what lay before. */
+  membershipFactsMax: 256,
+  /** Newest mentions kept per conversation. */
+  mentionEntriesMax: 1_000,
   acksPerFrameMax: 256,
   /** A gateway keeps at most this much unacknowledged per connection, then closes it as slow. */
   unackedFramesPerConnectionMax: 4_096,

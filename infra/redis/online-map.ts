@@ -69,7 +69,7 @@ const retractSame: Script = {
   text: `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`,
 }
 
-export function onlineMap(redis: RedisPort): OnlineMap {
+export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
   /** A round trip of ten thousand calls would hold up everybody else's. */
   async function inBatches(calls: readonly RedisCall[]): Promise<RedisReply[]> {
     const replies: RedisReply[] = []

@@ -1,0 +1,81 @@
+/** What must stand before any role runs: topics, and the archive's tables. */
+import { openEnvelope } from '../schemas/codec.ts'
+import type { LogAdmin, Logger, LogStore } from '../schemas/ports.ts'
+import { sharedTopics, topics } from '../schemas/topics.ts'
+import { clickHouseOptions, migrateArchive } from './clickhouse/migrate.ts'
+import { systemClock } from './clock.ts'
+import { type Config, ConfigError } from './config.ts'
+import { kafkaStore } from './kafka/store.ts'
+import { kafkaSettings } from './role.ts'
+
+/**
+ * Creates what is missing. Throws ConfigError where the settings do not fit the logs that stand: another partition count, or a
+ * generation below the newest record's.
+ */
+export async function setup(
+  config: Config & { kafka: readonly string[]; clickhouse: string },
+  logger: Logger,
+): Promise<void> {
+  const store = kafkaStore(kafkaSettings(config, 'setup'), logger, systemClock)
+  const admin = await store.admin()
+  try {
+    await admin.ensureTopics(sharedTopics(config.partitions))
+    await checkGeneration(store, admin, config)
+  } finally {
+    await admin.close()
+  }
+  await migrateArchive(clickHouseOptions(config), logger)
+}
+
+/** Reads the last record of each partition of im.events: it names the newest generation there. */
+async function checkGeneration(store: LogStore, admin: LogAdmin, config: Config): Promise<void> {
+  const ends = new Map<number, number>()
+  for (let partition = 0; partition < config.partitions; partition++) {
+    const { begin, end } = await admin.range(topics.events, partition)
+    if (end > begin) ends.set(partition, end)
+  }
+  if (ends.size === 0) return
+  const group = `setup-${process.pid}-${Date.now()}`
+  const consumer = store.consumer({ group, topics: [topics.events] })
+  let newest = -1
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('im.events could not be read within 20 s')), 20_000)
+    const done = (error?: Error) => {
+      clearTimeout(timer)
+      if (error) reject(error)
+      else resolve()
+    }
+    const waiting = new Set(ends.keys())
+    consumer
+      .start({
+        assigned(added) {
+          for (const partition of added) {
+            const end = ends.get(partition)
+            if (end !== undefined) consumer.seek(topics.events, partition, end - 1)
+          }
+        },
+        records(_topic, partition, records) {
+          for (const { value } of records) newest = Math.max(newest, generationOf(value))
+          waiting.delete(partition)
+          if (waiting.size === 0) done()
+        },
+        failed: done,
+      })
+      .catch(done)
+  }).finally(async () => {
+    await consumer.stop()
+    await admin.deleteGroup(group).catch(() => {})
+  })
+  if (newest > config.generation)
+    throw new ConfigError(
+      `LONGWIRE_GENERATION is ${config.generation}, but the logs are of generation ${newest}: set it to ${newest}`,
+    )
+}
+
+function generationOf(value: Buffer | null): number {
+  try {
+    return openEnvelope(value ?? Buffer.alloc(0)).generation
+  } catch {
+    return -1
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Role main: `node projections/main.ts [all|live|archive]`. The Redis projections share one consumer group, the archive has its
+ * own, so that neither store holds the other back.
+ */
+import { createClickHouse } from '../infra/clickhouse/client.ts'
+import { clickHouseOptions, migrateArchive } from '../infra/clickhouse/migrate.ts'
+import { createRedis, redisOptions } from '../infra/redis/client.ts'
+import { checkTopics, type Role, runRole } from '../infra/role.ts'
+import { startReport } from '../infra/role-report.ts'
+import { Fault } from '../schemas/ports.ts'
+import { topics } from '../schemas/topics.ts'
+import { archiveSink } from './archive/sink.ts'
+import { deadLetters } from './dead-letters.ts'
+import { liveSink } from './live/sink.ts'
+import { createReader, type Reader } from './reader.ts'
+
+type Services = 'kafka' | 'redis' | 'clickhouse'
+
+/** Fewer, larger fetches: a timeline that trails by this much is not noticed, the work per fetch is. */
+const LIVE_FETCH = { maxWaitMs: 30, minBytes: 65_536 }
+const ARCHIVE_FETCH = { maxWaitMs: 500, minBytes: 1_048_576 }
+const MIGRATE_RETRY_MS = 2_000
+
+const wanted = process.argv[2] ?? 'all'
+if (!['all', 'live', 'archive'].includes(wanted)) {
+  process.stderr.write(`usage: node projections/main.ts [all|live|archive]; there is no '${wanted}'\n`)
+  process.exit(2)
+}
+
+await runRole(
+  wanted === 'all' ? 'projections' : `projections-${wanted}`,
+  ['kafka', 'redis', 'clickhouse'],
+  async (role) => {
+    const { config, log, clock, metrics, steps } = role
+    await checkTopics(role.store('setup'), config.partitions)
+    const readers: Record<string, Reader> = {}
+    if (wanted !== 'archive') readers.live = await startLive(role)
+    if (wanted !== 'live') readers.archive = startArchive(role)
+    const numbers = (pick: (name: string) => boolean) =>
+      Object.fromEntries(
+        Object.entries(readers).flatMap(([name, reader]) =>
+          Object.entries(reader.stats())
+            .filter(([key]) => pick(key))
+            .map(([key, value]) => [`${name}_${key}`, value]),
+        ),
+      )
+    const isLevel = (key: string) => key === 'partitions' || key === 'lag'
+    const report = startReport({
+      log,
+      clock,
+      metrics,
+      host: config.apiHost,
+      port: config.metricsPort,
+      counts: () => numbers((key) => !isLevel(key)),
+      levels: () => numbers(isLevel),
+      ready: () => Object.values(readers).every((reader) => reader.stats().beginning === 0),
+    })
+    steps.push({ name: 'report', stop: () => report.stop() })
+    log.info({ roles: wanted, generation: config.generation, partitions: config.partitions }, 'started')
+  },
+)
+
+async function startLive({
+  config,
+  log,
+  clock,
+  store,
+  steps,
+  failed,
+  name,
+}: Role<Services>): Promise<Reader> {
+  const redis = createRedis(redisOptions(config, name), log)
+  const appender = await store('dead-letters').appender('dead-letters')
+  const reader = createReader({
+    name: 'live',
+    consumer: store('live').consumer({ group: 'projections-live', topics: [topics.events], ...LIVE_FETCH }),
+    sink: liveSink({ redis, generation: config.generation, logger: log }),
+    clock,
+    logger: log,
+    recordsPerBatchMax: 500,
+    bytesPerBatchMax: 1_000_000,
+    deadLetter: deadLetters(appender),
+    failed,
+  })
+  await redis.ready(1_000)
+  await reader.start()
+  steps.push(
+    { name: 'live projections', stop: () => reader.stop() },
+    { name: 'dead letters', stop: () => appender.close() },
+    { name: 'redis', stop: () => redis.close() },
+  )
+  return reader
+}
+
+function startArchive({ config, log, clock, store, steps, failed }: Role<Services>): Reader {
+  const options = clickHouseOptions(config)
+  const clickhouse = createClickHouse(options)
+  const sink = archiveSink({ clickhouse, generation: config.generation, clock, logger: log })
+  const reader = createReader({
+    name: 'archive',
+    consumer: store('archive').consumer({
+      group: 'projections-archive',
+      topics: [topics.events],
+      ...ARCHIVE_FETCH,
+    }),
+    sink,
+    clock,
+    logger: log,
+    recordsPerBatchMax: 5_000,
+    bytesPerBatchMax: 8_000_000,
+    // The live projections copy it; the archive keeps the bytes themselves.
+    deadLetter: async () => {},
+    failed,
+  })
+  let stopped = false
+  const start = async () => {
+    while (!stopped) {
+      try {
+        await migrateArchive(options, log)
+        if (!stopped) await reader.start()
+        return
+      } catch (err) {
+        if (!(err instanceof Fault)) throw err
+        log.warn({ code: err.code, err }, 'the archive cannot begin; trying on')
+        await clock.sleep(MIGRATE_RETRY_MS)
+      }
+    }
+  }
+  start().catch((cause: unknown) =>
+    failed(new Fault('archive_failed', String(cause), { retriable: false, cause })),
+  )
+  steps.push({
+    name: 'archive',
+    stop: async () => {
+      stopped = true
+      sink.close()
+      await reader.stop()
+      await clickhouse.close()
+    },
+  })
+  return reader
+}
