@@ -191,6 +191,9 @@ function serverProperties(node: NodeLayout, all: readonly NodeLayout[], logDir: 
     // A group begins at once instead of waiting for members that do not exist.
     'group.initial.rebalance.delay.ms': 0,
     'group.min.session.timeout.ms': 1000,
+    // A killed broker may register again only when its session is over; with one broker nobody else could lead meanwhile,
+    // so a short session costs nothing and saves seconds at the next start.
+    ...(replicas === 1 ? { 'broker.session.timeout.ms': 3_000, 'broker.heartbeat.interval.ms': 500 } : {}),
     'message.max.bytes': 1_048_576,
     'log.segment.bytes': 134_217_728,
     // Topics state their own retention; one that forgets to must not lose anything.

@@ -72,7 +72,7 @@ describe('the embedded services', () => {
     'what a killed supervisor left is stopped at the next start, and the data is still there',
     async () => {
       const dataDir = fresh('killed')
-      const need = { kafka: false, redis: true, clickhouse: true }
+      const need = { kafka: false, redis: true, clickhouse: true } as const
       const { child, said } = await supervisor(dataDir)
       const left = JSON.parse(said) as { redisPid: number; redisPort: number }
       await redis(left.redisPort, 'SET a 1')
