@@ -11,6 +11,8 @@ export interface Socket {
   send(bytes: Buffer): boolean
   /** Runs `fn`, putting what it sends on the wire at once. */
   cork(fn: () => void): void
+  /** The login has succeeded. */
+  entered(): void
   end(code: number, reason: string): void
 }
 

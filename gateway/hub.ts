@@ -142,7 +142,9 @@ export function createHub(options: HubOptions): Hub {
       .registry()
       .register(connection)
       .then(() => {
-        if (connection.session.phase === 'entering') counters.loggedIn += 1
+        if (connection.session.phase !== 'entering') return
+        counters.loggedIn += 1
+        connection.socket?.entered()
         input(connection, { kind: 'entered', connectionId: connection.id, gatewayId })
       })
   }

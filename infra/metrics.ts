@@ -31,6 +31,21 @@ export const metricTable = {
     help: 'Levels of a processor or projection, by name',
     labels: ['what'],
   },
+  longwire_gateway_closed_total: {
+    type: 'counter',
+    help: 'Connections ended, by code of the table (or logout, lost)',
+    labels: ['code'],
+  },
+  longwire_gateway_append_ms: {
+    type: 'histogram',
+    help: 'From a command frame to its acknowledgement by the log',
+    buckets: latencyMsBuckets,
+  },
+  longwire_gateway_delivery_ms: {
+    type: 'histogram',
+    help: 'From the broker time of a command to the push of its event',
+    buckets: latencyMsBuckets,
+  },
   longwire_event_loop_lag_ms: {
     type: 'histogram',
     help: 'Event-loop lag samples',

@@ -1,0 +1,177 @@
+/** One gateway, put together and ordered: what it depends on comes in, so that the same runs on a cluster and in a test. */
+import type { Metrics } from '../infra/metrics.ts'
+import type { OnlineRegistry } from '../infra/redis/online-map.ts'
+import type { ReadModels } from '../projections/reads.ts'
+import { limits } from '../schemas/limits.ts'
+import type { Clock, Fault, Logger, LogStore } from '../schemas/ports.ts'
+import { startAlive } from './alive.ts'
+import { createCommandSink } from './commands.ts'
+import { createConnections } from './connections.ts'
+import { type Counters, newCounters } from './counters.ts'
+import { createDeliveries } from './deliveries.ts'
+import { createHub, type Hub } from './hub.ts'
+import { startInbound } from './inbound.ts'
+import { createOutbox } from './outbox.ts'
+import { createReading } from './reading.ts'
+import { createRegistry } from './registry.ts'
+import type { TokenVerifier } from './tokens.ts'
+
+export interface GatewayOptions {
+  readonly gatewayId: string
+  /** Greater than that of every earlier process under this id. */
+  readonly boot: string
+  readonly partitions: number
+  readonly heartbeatMs: number
+  readonly store: LogStore
+  readonly online: OnlineRegistry
+  readonly reads: ReadModels
+  readonly tokens: TokenVerifier
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly random: () => number
+  /** Runs its argument after the current round of I/O callbacks. */
+  defer(fn: () => void): void
+  failed(fault: Fault): void
+  fenced(newerBoot: string): void
+}
+
+export interface Gateway {
+  readonly hub: Hub
+  readonly counters: Counters
+  levels(): Readonly<Record<string, number>>
+  ready(): boolean
+  /** Call once transports accept no more. Sends every client elsewhere and lets what was accepted end well. */
+  drain(): Promise<void>
+  /** `leave`: false where a newer boot has the id and what stands under it is not this process's. */
+  stop(leave: boolean): Promise<void>
+}
+
+const APPENDS_WAIT_MS_MAX = 5_000
+const POLL_MS = 20
+/** Connections ended in one turn. */
+const SLICE = 256
+
+/** Time first, so that a later process under the same id has the greater one. */
+export const newBoot = (nowMs: number, random: () => number): string =>
+  nowMs.toString(36).padStart(9, '0') +
+  Math.floor(random() * 36 ** 6)
+    .toString(36)
+    .padStart(6, '0')
+
+/** Resolves when it may take connections: its deliveries are positioned and fan-out has been told that it lives. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { gatewayId, boot, clock, log, metrics, store } = options
+  const counters = newCounters()
+  const connections = createConnections(limits.connectionsPerUserMax)
+  const outbox = createOutbox(options.defer, () => {
+    counters.socketsDropped += 1
+  })
+  const appender = await store.appender('commands', { timeoutMs: limits.appendTimeoutMs })
+  const commands = createCommandSink({
+    appender,
+    partitions: options.partitions,
+    gatewayId,
+    boot,
+    clock,
+    log,
+    counters,
+    observeAppendMs: (ms) => metrics.observe('longwire_gateway_append_ms', ms),
+  })
+  const registry = createRegistry({
+    online: options.online,
+    connections,
+    gatewayId,
+    boot,
+    clock,
+    log,
+    onLost: (lost) => hub.resync(lost),
+  })
+  const hub: Hub = createHub({
+    gatewayId,
+    boot,
+    settings: { heartbeatMs: options.heartbeatMs },
+    clock,
+    log,
+    random: options.random,
+    tokens: options.tokens,
+    commands,
+    reading: createReading(options.reads, log),
+    connections,
+    outbox,
+    counters,
+    registry: () => registry,
+    onClosed: (code) => metrics.inc('longwire_gateway_closed_total', 1, { code }),
+  })
+  const deliveries = createDeliveries({
+    gatewayId,
+    boot,
+    connections,
+    hub,
+    outbox,
+    counters,
+    clock,
+    log,
+    observeDeliveryMs: (ms) => metrics.observe('longwire_gateway_delivery_ms', ms),
+  })
+  const inbound = await startInbound({
+    store,
+    gatewayId,
+    boot,
+    clock,
+    log,
+    defer: options.defer,
+    delivery: deliveries.handle,
+    fenced: options.fenced,
+    failed: options.failed,
+  })
+  const alive = await startAlive({ appender, gatewayId, boot, clock, log })
+  registry.start()
+  let running = true
+
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve))
+  const pause = (): Promise<void> => new Promise((resolve) => options.defer(resolve))
+
+  async function appendsDone(): Promise<void> {
+    const until = clock.now() + APPENDS_WAIT_MS_MAX
+    while (commands.inFlight() > 0 && clock.now() < until) await sleep(POLL_MS)
+  }
+
+  return {
+    hub,
+    counters,
+    levels: () => ({
+      gateway_connections: connections.size(),
+      gateway_users: connections.users(),
+      gateway_appends_in_flight: commands.inFlight(),
+      gateway_online_records_ahead: registry.recordsAhead(),
+      gateway_announced: registry.announced() ? 1 : 0,
+    }),
+    ready: () => running,
+    async drain() {
+      running = false
+      await alive.drain()
+      await appendsDone()
+      const open = [...connections.all()]
+      // As many a second as others can take: all at once would be a login storm.
+      const spreadMs = Math.min(10_000, open.length)
+      for (let at = 0; at < open.length; at += SLICE) {
+        for (const connection of open.slice(at, at + SLICE))
+          hub.input(connection, {
+            kind: 'drain',
+            reconnectAfterMs: Math.floor(options.random() * spreadMs),
+          })
+        await pause()
+      }
+      await appendsDone()
+    },
+    async stop(leave) {
+      running = false
+      hub.stop()
+      await registry.stop()
+      await alive.stop(leave)
+      await inbound.stop()
+      await appender.close()
+    },
+  }
+}

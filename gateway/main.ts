@@ -1,0 +1,78 @@
+/** Role main: `node gateway/main.ts`. Any number may run, each with an id, ports and a public address of its own. */
+import path from 'node:path'
+import { createRedis, redisOptions } from '../infra/redis/client.ts'
+import { onlineMap } from '../infra/redis/online-map.ts'
+import { checkTopics, runRole } from '../infra/role.ts'
+import { startReport } from '../infra/role-report.ts'
+import { ensureTokenSecretFile, readTokenSecret } from '../infra/token-secret.ts'
+import { Fault } from '../schemas/ports.ts'
+import { newBoot, startGateway } from './gateway.ts'
+import { noReads } from './no-reads.ts'
+import { originsOf } from './origins.ts'
+import { verifier } from './tokens.ts'
+import { openPublicPort } from './transports/websocket.ts'
+
+const PAGE_FOLDER = path.join(import.meta.dirname, '../web/dist')
+
+await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
+  const { config, log, clock, metrics, name, steps } = role
+  const { gatewayId, heartbeatMs, host, partitions } = config
+  const secret = readTokenSecret(ensureTokenSecretFile(config))
+  const store = role.store('gateway')
+  await checkTopics(store, partitions)
+  const redis = createRedis(redisOptions(config, name), log)
+  const boot = newBoot(clock.now(), Math.random)
+  let fenced = false
+
+  const gateway = await startGateway({
+    gatewayId,
+    boot,
+    partitions,
+    heartbeatMs,
+    store,
+    online: onlineMap(redis),
+    reads: noReads,
+    tokens: verifier(secret, clock),
+    clock,
+    log,
+    metrics,
+    random: Math.random,
+    defer: setImmediate,
+    failed: role.failed,
+    fenced(newerBoot) {
+      if (fenced) return
+      fenced = true
+      const line = `another process runs as gateway ${gatewayId} (boot ${newerBoot}): give each its own LONGWIRE_GATEWAY_ID`
+      role.failed(new Fault('fenced', line, { retriable: false }))
+    },
+  })
+  const page = config.publicUrl === undefined ? [] : [config.publicUrl]
+  const publicPort = await openPublicPort({
+    host,
+    port: config.port,
+    origins: config.origins === undefined ? null : originsOf([...config.origins, ...page]),
+    heartbeatMs,
+    staticFolder: PAGE_FOLDER,
+    hub: gateway.hub,
+    log,
+  })
+  const report = startReport({
+    log,
+    clock,
+    metrics,
+    host: config.apiHost,
+    port: config.apiPort,
+    counts: () => Object.fromEntries(Object.entries(gateway.counters).map(([k, v]) => [`gateway_${k}`, v])),
+    levels: gateway.levels,
+    ready: gateway.ready,
+  })
+  log.info({ gatewayId, boot, host, port: publicPort.port, heartbeatMs }, 'started')
+  steps.push(
+    { name: 'accepting', stop: () => publicPort.stopAccepting() },
+    { name: 'connections', stop: () => (fenced ? undefined : gateway.drain()), deadlineMs: 20_000 },
+    { name: 'public port', stop: () => publicPort.close() },
+    { name: 'gateway', stop: () => gateway.stop(!fenced) },
+    { name: 'report', stop: () => report.stop() },
+    { name: 'redis', stop: () => redis.close() },
+  )
+})
