@@ -1,0 +1,143 @@
+/** A platform to play on: the running one that LONGWIRE_URL names, else a private one in a temporary folder. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { mintToken } from '../../gateway/tokens.ts'
+import { loadConfig } from '../../infra/config.ts'
+import { freePorts } from '../../infra/embedded/ports.ts'
+import { ensureTokenSecretFile, readTokenSecret } from '../../infra/token-secret.ts'
+import { type NamedProcess, platformProcesses } from './processes.ts'
+
+export interface Platform {
+  /** ws(s)://…/ws */
+  readonly url: string
+  readonly secret: Uint8Array
+  readonly dataDir: string
+  /** True: started here, and stopped and removed by `stop`. */
+  readonly isPrivate: boolean
+  /** Where the archive answers, if it is known. */
+  readonly clickhouse: { readonly url: string; readonly database: string } | null
+  token(userId: string): Promise<string>
+  /** The platform's processes on this machine; empty when it runs elsewhere. */
+  processes(): NamedProcess[]
+  /** Ends a private platform; `keep` leaves its folder for a look at the logs. */
+  stop(options?: { keep?: boolean }): Promise<void>
+}
+
+const TOKEN_TTL_SEC = 24 * 3600
+const STOP_MS_MAX = 60_000
+
+/** `say` gets one line for each thing that happens while a private platform starts. */
+export async function openPlatform(options: {
+  readonly name: string
+  readonly say: (line: string) => void
+  /** More environment for the private platform's processes. */
+  readonly env?: Readonly<Record<string, string>>
+}): Promise<Platform> {
+  const { LONGWIRE_URL: running, ...env } = process.env
+  return running ? useRunning(running, env) : startPrivate(env, options)
+}
+
+function useRunning(address: string, env: NodeJS.ProcessEnv): Platform {
+  const config = loadConfig(env)
+  const url = socketUrl(address)
+  const clickhouseUrl = config.clickhouse ?? embeddedClickHouse(config.dataDir)
+  return {
+    ...common(url, config.dataDir, readTokenSecret(ensureTokenSecretFile(config))),
+    isPrivate: false,
+    clickhouse: clickhouseUrl ? { url: clickhouseUrl, database: config.clickhouseDatabase } : null,
+    stop: async () => {},
+  }
+}
+
+async function startPrivate(
+  env: NodeJS.ProcessEnv,
+  options: Parameters<typeof openPlatform>[0],
+): Promise<Platform> {
+  const dataDir = mkdtempSync(path.join(tmpdir(), `longwire-${options.name}-`))
+  const [port = 0, apiPort = 0] = await freePorts(2)
+  const starting: NodeJS.ProcessEnv = {
+    ...env,
+    ...options.env,
+    LONGWIRE_DATA: dataDir,
+    LONGWIRE_HOST: '127.0.0.1',
+    LONGWIRE_PORT: String(port),
+    LONGWIRE_API_PORT: String(apiPort),
+  }
+  const config = loadConfig(starting)
+  const child = spawn(process.execPath, [path.resolve(import.meta.dirname, '../../infra/start.ts')], {
+    env: starting,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Ctrl-C is ours: the platform is stopped after the clients.
+    detached: true,
+  })
+  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const stop = async ({ keep = false } = {}): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+    const kill = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+    await exited
+    clearTimeout(kill)
+    if (!keep) rmSync(dataDir, { recursive: true, force: true })
+  }
+  try {
+    await untilReady(child, exited, options.say)
+  } catch (error) {
+    await stop({ keep: true })
+    throw error
+  }
+  return {
+    ...common(`ws://127.0.0.1:${port}/ws`, dataDir, readTokenSecret(ensureTokenSecretFile(config))),
+    isPrivate: true,
+    clickhouse: {
+      url: config.clickhouse ?? embeddedClickHouse(dataDir) ?? '',
+      database: config.clickhouseDatabase,
+    },
+    stop,
+  }
+}
+
+function common(url: string, dataDir: string, secret: Uint8Array) {
+  return {
+    url,
+    dataDir,
+    secret,
+    token: (userId: string) => mintToken(secret, userId, TOKEN_TTL_SEC),
+    processes: () => platformProcesses(dataDir),
+  }
+}
+
+function untilReady(child: ChildProcess, exited: Promise<void>, say: (line: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const last: string[] = []
+    for (const stream of [child.stdout, child.stderr]) {
+      if (!stream) continue
+      createInterface({ input: stream }).on('line', (line) => {
+        if (line.trim() !== '') last.push(line.trim())
+        if (/^ready\b/.test(line)) resolve()
+        else if (line.startsWith('  ')) say(line)
+      })
+    }
+    child.once('error', reject)
+    void exited.then(() => reject(new Error(`the platform did not start: ${last.slice(-3).join(' | ')}`)))
+  })
+}
+
+/** http://host:port, ws://host:port or the whole address of the socket. */
+function socketUrl(address: string): string {
+  const url = new URL(address.replace(/^http/, 'ws'))
+  if (url.pathname === '/') url.pathname = '/ws'
+  return url.href
+}
+
+/** The embedded engine keeps its port in its folder. */
+function embeddedClickHouse(dataDir: string): string | null {
+  try {
+    const file = path.join(dataDir, 'clickhouse', 'ports.json')
+    const [port] = JSON.parse(readFileSync(file, 'utf8')) as number[]
+    return port ? `http://127.0.0.1:${port}` : null
+  } catch {
+    return null
+  }
+}
