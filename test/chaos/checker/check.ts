@@ -1,0 +1,69 @@
+/** The verdict over one run: raw topics, history and archive in, findings and counts out. */
+import { checkArchive } from './archive.ts'
+import type { Schemas } from './avro.ts'
+import { checkDevices, type DeviceCounts } from './devices.ts'
+import { foldLog, type Model } from './log.ts'
+import { checkSends, type SendCounts } from './sends.ts'
+import type { ArchiveRow, Entry, Finding, Raw } from './types.ts'
+import { checkUnread } from './unread.ts'
+
+export interface Evidence {
+  readonly schemas: Schemas
+  readonly commands: readonly Raw[]
+  readonly events: readonly Raw[]
+  readonly deadLetters: readonly Raw[]
+  readonly history: readonly Entry[]
+  readonly archive: readonly ArchiveRow[]
+}
+
+export interface Verdict {
+  readonly findings: readonly Finding[]
+  readonly model: Model
+  readonly sends: SendCounts
+  readonly devices: DeviceCounts
+  readonly unreadCompared: number
+  readonly archiveRows: number
+  readonly claims: number
+  readonly stale: number
+}
+
+export function check(evidence: Evidence): Verdict {
+  const { schemas, commands, events, deadLetters, history, archive } = evidence
+  const model = foldLog(schemas, commands, events)
+  const sends = checkSends(model, history)
+  const devices = checkDevices(model, history)
+  const unread = checkUnread(model, history)
+  const archived = checkArchive(model, archive)
+  const dead = deadLetters.map(
+    (record): Finding => ({ kind: 'dead-letter', detail: deadLetterText(schemas, record) }),
+  )
+  const partitions = [...model.partitions.values()]
+  const sum = (of: (at: (typeof partitions)[number]) => number) => partitions.reduce((n, at) => n + of(at), 0)
+  return {
+    findings: [
+      ...model.findings,
+      ...sends.findings,
+      ...devices.findings,
+      ...unread.findings,
+      ...archived.findings,
+      ...dead,
+    ],
+    model,
+    sends: sends.counts,
+    devices: devices.counts,
+    unreadCompared: unread.compared,
+    archiveRows: archived.rows,
+    claims: sum((at) => at.claims),
+    stale: sum((at) => at.stale),
+  }
+}
+
+function deadLetterText(schemas: Schemas, record: Raw): string {
+  try {
+    if (!record.value) return 'no value'
+    const { row } = schemas.open(record.value)
+    return `${row.topic} ${row.partition}/${row.offset}: ${row.reason} ${row.detail}`
+  } catch (error) {
+    return String(error)
+  }
+}

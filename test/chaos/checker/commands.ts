@@ -1,0 +1,50 @@
+/** The commands of im.commands, and each accepted record against the one that it names. */
+import { type Accepted, packIdText } from './accept.ts'
+import type { Schemas } from './avro.ts'
+import type { Find, Raw } from './types.ts'
+
+export interface Asked {
+  readonly byOffset: Map<number, { stream: string; sender: string; packId: string; content: Buffer | null }>
+  end: number
+}
+
+export function readCommands(schemas: Schemas, commands: readonly Raw[], find: Find): Map<number, Asked> {
+  const asked = new Map<number, Asked>()
+  for (const record of commands) {
+    const at = asked.get(record.partition) ?? { byOffset: new Map(), end: 0 }
+    asked.set(record.partition, at)
+    at.end = Math.max(at.end, record.offset + 1)
+    try {
+      if (!record.value) throw new Error('no value')
+      const { row } = schemas.open(record.value)
+      const body = schemas.body(row.schema as Buffer, row.payload as Buffer)
+      at.byOffset.set(record.offset, {
+        stream: String(row.stream),
+        sender: String(row.sender),
+        packId: packIdText(row.packId as Buffer),
+        content: body.name === 'SendMessage' ? (body.row.content as Buffer) : null,
+      })
+    } catch (error) {
+      find('undecodable', `im.commands ${record.partition}/${record.offset}: ${String(error)}`)
+    }
+  }
+  return asked
+}
+
+export function compareWithCommand(asked: Map<number, Asked>, record: Accepted, find: Find): void {
+  const command = asked.get(record.partition)?.byOffset.get(record.source)
+  const place = `im.events ${record.partition}/${record.offset}`
+  if (!command) {
+    find('unanswered', `${place} answers source ${record.source}, which does not exist`)
+    return
+  }
+  const same =
+    command.stream === record.stream && command.sender === record.sender && command.packId === record.packId
+  if (!same) {
+    find('altered', `${place}: not the command at source ${record.source}`)
+    return
+  }
+  if (record.type !== 'MessageSent') return
+  if (!command.content?.equals(record.row.content as Buffer))
+    find('altered', `${place}: content differs from the command's`)
+}

@@ -1,0 +1,173 @@
+/** The reference model: what follows from the records of im.events that count. */
+import { createHash } from 'node:crypto'
+import { type Accepted, judge, type Partition } from './accept.ts'
+import type { Row, Schemas } from './avro.ts'
+import { compareWithCommand, readCommands } from './commands.ts'
+import type { Find, Finding, Raw } from './types.ts'
+
+export interface Interval {
+  readonly from: number
+  readonly to: number
+  /** Messages of the conversation before the join. */
+  readonly ordinal: number
+}
+
+export interface Message {
+  readonly seq: number
+  readonly ordinal: number
+  readonly sender: string
+  readonly packId: string
+  readonly time: number
+  /** See hashOfText. */
+  readonly hash: string
+}
+
+export interface Stream {
+  readonly name: string
+  readonly events: Accepted[]
+  readonly messages: Map<number, Message>
+  readonly recalled: Set<number>
+  readonly members: Map<string, Interval[]>
+}
+
+export interface Model {
+  readonly accepted: Accepted[]
+  readonly partitions: Map<number, Partition>
+  readonly streams: Map<string, Stream>
+  /** user → conversation → the furthest mark. */
+  readonly reads: Map<string, Map<string, { seq: number; ordinal: number }>>
+  readonly findings: Finding[]
+}
+
+/** First 16 hex digits of SHA-256: names a body that is unique by itself. */
+export const hashOfText = (text: string): string =>
+  createHash('sha256').update(text, 'utf8').digest('hex').slice(0, 16)
+
+/** Folds both topics; records may come in any order of partitions, but by offset within one. */
+export function foldLog(schemas: Schemas, commands: readonly Raw[], events: readonly Raw[]): Model {
+  const findings: Finding[] = []
+  const find: Find = (kind, detail) => void findings.push({ kind, detail })
+  const model: Model = {
+    accepted: [],
+    partitions: new Map(),
+    streams: new Map(),
+    reads: new Map(),
+    findings,
+  }
+  const asked = readCommands(schemas, commands, find)
+  const first = new Map<string, Accepted>()
+  for (const record of events) {
+    const at = partitionOf(model, record.partition)
+    const accepted = judge(schemas, at, record, find)
+    if (!accepted) continue
+    compareWithCommand(asked, accepted, find)
+    fold(model, first, accepted, find)
+  }
+  for (const [partition, { end }] of asked) {
+    const last = model.partitions.get(partition)?.last ?? -1
+    if (last !== end - 1)
+      find('unanswered', `partition ${partition}: ${end} commands, answered up to ${last}`)
+  }
+  return model
+}
+
+function partitionOf(model: Model, partition: number): Partition {
+  let at = model.partitions.get(partition)
+  if (!at) {
+    at = { generation: -1, epoch: -1, last: -1, time: 0, claims: 0, stale: 0, duplicates: 0, holes: 0 }
+    model.partitions.set(partition, at)
+  }
+  return at
+}
+
+function fold(model: Model, first: Map<string, Accepted>, record: Accepted, find: Find): void {
+  model.accepted.push(record)
+  const { stream: name, seq, ordinal, type, row } = record
+  const place = `${name} seq ${seq} (im.events ${record.partition}/${record.offset})`
+  // The same packId by the same sender is the same command, wherever it turns up in the stream.
+  const key = `${name}|${record.sender}|${record.packId}`
+  const before = first.get(key)
+  if (record.kind === 'repeat') {
+    const right = before && (before.kind === 'event' ? row.seq === before.seq : row.code === before.row.code)
+    if (!right) find('wrong-repeat', `${place}: packId ${record.packId}`)
+    return
+  }
+  if (before)
+    find('duplicated', `${place}: packId ${record.packId} is ${before.stream} seq ${before.seq} too`)
+  const passing = type === 'Rejection' && (row.code === 'pack_id_ahead' || row.code === 'pack_id_expired')
+  if (!before && !passing) first.set(key, record)
+  if (record.kind !== 'event') return
+  const stream = streamOf(model, name)
+  const previous = stream.events.at(-1)
+  if (seq !== (previous?.seq ?? 0) + 1) find('gap', `${place} follows seq ${previous?.seq ?? 0}`)
+  const message = type === 'MessageSent'
+  if (ordinal !== (previous?.ordinal ?? 0) + (message ? 1 : 0))
+    find('gap', `${place}: ordinal ${ordinal} follows ${previous?.ordinal ?? 0}`)
+  stream.events.push(record)
+  apply(model, stream, record, find)
+}
+
+function streamOf(model: Model, name: string): Stream {
+  let stream = model.streams.get(name)
+  if (!stream) {
+    stream = { name, events: [], messages: new Map(), recalled: new Set(), members: new Map() }
+    const [kind, a, b] = name.split(':')
+    if (kind === 'p2p' && a && b)
+      for (const user of [a, b]) stream.members.set(user, [{ from: 1, to: Infinity, ordinal: 0 }])
+    model.streams.set(name, stream)
+  }
+  return stream
+}
+
+function apply(model: Model, stream: Stream, record: Accepted, find: Find): void {
+  const { seq, ordinal, type, row, sender } = record
+  const isIn = (user: string) => (stream.members.get(user)?.at(-1)?.to ?? 0) === Infinity
+  if (type === 'ReadMarked') {
+    const marks = model.reads.get(sender) ?? new Map<string, { seq: number; ordinal: number }>()
+    model.reads.set(sender, marks)
+    marks.set(String(row.conversationId), { seq: Number(row.seq), ordinal: Number(row.ordinal) })
+    return
+  }
+  if (type === 'GroupCreated' || type === 'MembersAdded') {
+    if (type === 'MembersAdded' && !isIn(sender))
+      find('outsider', `${stream.name} seq ${seq}: ${sender} added`)
+    for (const user of row.members as string[]) {
+      const intervals = stream.members.get(user) ?? []
+      stream.members.set(user, intervals)
+      if (!isIn(user)) intervals.push({ from: seq, to: Infinity, ordinal })
+    }
+    return
+  }
+  if (!isIn(sender)) find('outsider', `${stream.name} seq ${seq}: ${type} by ${sender}`)
+  if (type === 'MembersRemoved') {
+    for (const user of row.members as string[]) {
+      const open = stream.members.get(user)?.pop()
+      if (open) stream.members.get(user)?.push({ ...open, to: seq })
+    }
+  } else if (type === 'MessageSent') {
+    const { packId, time } = record
+    stream.messages.set(seq, {
+      seq,
+      ordinal,
+      sender,
+      packId,
+      time,
+      hash: hashOfContent(row.content as Buffer),
+    })
+  } else if (type === 'MessageRecalled') {
+    stream.recalled.add(Number((row.target as Row).seq))
+  }
+}
+
+function hashOfContent(content: Buffer): string {
+  try {
+    const text = (JSON.parse(content.toString('utf8')) as { text?: unknown }).text
+    return typeof text === 'string' ? hashOfText(text) : 'no-text'
+  } catch {
+    return 'no-json'
+  }
+}
+
+/** May this user see that seq? Join and leave themselves are visible. */
+export const visible = (stream: Stream, user: string, seq: number): boolean =>
+  (stream.members.get(user) ?? []).some(({ from, to }) => seq >= from && seq <= to)

@@ -1,0 +1,138 @@
+/** What senders were told, against the log: lost, doubled, refused and yet there, wrong answers, order of sending. */
+import type { Accepted } from './accept.ts'
+import type { Message, Model } from './log.ts'
+import type { Entry, Find, Finding } from './types.ts'
+
+/** Commands whose outcome the history tells by `id`; only `send` makes messages. */
+const commandOps = new Set(['send', 'createGroup', 'addMembers', 'removeMembers', 'markRead', 'recall'])
+
+export interface Command {
+  readonly invoke: Entry
+  end: Entry | null
+}
+
+export interface SendCounts {
+  attempts: number
+  ok: number
+  fail: number
+  info: number
+  /** Told nothing for long or lost on the way, and committed all the same: retried under its packId. */
+  recovered: number
+}
+
+export function pairCommands(history: readonly Entry[]): Map<string, Command> {
+  const commands = new Map<string, Command>()
+  for (const entry of history) {
+    if (!commandOps.has(entry.op) || entry.id === undefined) continue
+    if (entry.phase === 'invoke') commands.set(entry.id, { invoke: entry, end: null })
+    else {
+      const command = commands.get(entry.id)
+      if (command) command.end = entry
+    }
+  }
+  return commands
+}
+
+export function checkSends(
+  model: Model,
+  history: readonly Entry[],
+): { findings: Finding[]; counts: SendCounts } {
+  const findings: Finding[] = []
+  const find: Find = (kind, detail) => void findings.push({ kind, detail })
+  const counts: SendCounts = { attempts: 0, ok: 0, fail: 0, info: 0, recovered: 0 }
+  const commands = pairCommands(history)
+  const byHash = messagesByHash(model, find)
+  const answered = new Map<string, string>()
+  const sent = new Set<string>()
+
+  for (const [id, { invoke, end }] of commands) {
+    counts.attempts += 1
+    const phase = end?.phase ?? 'info'
+    if (phase === 'ok') counts.ok += 1
+    else if (phase === 'fail') counts.fail += 1
+    else counts.info += 1
+    if (phase !== 'ok' && phase !== 'fail') find('unsettled', `${invoke.op} ${id} by ${invoke.dev}`)
+    if (phase === 'ok' && invoke.op !== 'markRead')
+      checkAnswer(model, answered, id, invoke, end as Entry, find)
+    if (invoke.op !== 'send' || typeof invoke.hash !== 'string') continue
+    sent.add(invoke.hash)
+    const found = byHash.get(invoke.hash) ?? []
+    if (phase === 'ok' && found.length === 0)
+      find('lost', `${id} by ${invoke.dev}: ${end?.conv} seq ${end?.seq}`)
+    if (phase === 'fail' && found.length > 0)
+      find('aborted', `${id} was refused with ${end?.code}, and is ${found[0]?.stream} seq ${found[0]?.seq}`)
+    // Long after every retry of the ordinary path.
+    if (phase === 'ok' && end && end.t_mono - invoke.t_mono > 2_000_000) counts.recovered += 1
+  }
+  for (const [hash, found] of byHash)
+    if (!sent.has(hash)) find('ghost', `${found[0]?.stream} seq ${found[0]?.seq}: nobody sent ${hash}`)
+  checkSendOrder(commands, find)
+  return { findings, counts }
+}
+
+type Placed = Message & { readonly stream: string }
+
+function messagesByHash(model: Model, find: Find): Map<string, Placed[]> {
+  const byHash = new Map<string, Placed[]>()
+  for (const stream of model.streams.values())
+    for (const message of stream.messages.values()) {
+      const list = byHash.get(message.hash) ?? []
+      byHash.set(message.hash, list)
+      list.push({ ...message, stream: stream.name })
+    }
+  for (const [hash, found] of byHash)
+    if (found.length > 1)
+      find('duplicated', `body ${hash} is ${found.map((m) => `${m.stream} seq ${m.seq}`).join(' and ')}`)
+  return byHash
+}
+
+function checkAnswer(
+  model: Model,
+  answered: Map<string, string>,
+  id: string,
+  invoke: Entry,
+  end: Entry,
+  find: Find,
+): void {
+  const place = `${end.conv} seq ${end.seq}`
+  const other = answered.get(place)
+  if (other !== undefined) find('ack-reused', `${place} was the answer to ${other} and to ${id}`)
+  answered.set(place, id)
+  const logged: Accepted | undefined = model.streams.get(end.conv ?? '')?.events[(end.seq ?? 0) - 1]
+  if (!logged || logged.seq !== end.seq) {
+    // A send that is nowhere is `lost`; one that stands elsewhere was answered wrongly.
+    if (invoke.op !== 'send') find('lost', `${invoke.op} ${id} by ${invoke.dev}: ${place}`)
+    else if (isAnywhere(model, invoke.hash))
+      find('ack-wrong', `${id}: told ${place}, which is not in the log`)
+    return
+  }
+  const same =
+    invoke.op === 'send'
+      ? model.streams.get(end.conv ?? '')?.messages.get(logged.seq)?.hash === invoke.hash
+      : logged.sender === invoke.dev.split('/')[0]
+  const samePack = end.packId === undefined || end.packId === logged.packId
+  if (!same || !samePack)
+    find('ack-wrong', `${id}: told ${place}, where the log holds packId ${logged.packId}`)
+}
+
+function isAnywhere(model: Model, hash: string | null | undefined): boolean {
+  for (const stream of model.streams.values())
+    for (const message of stream.messages.values()) if (message.hash === hash) return true
+  return false
+}
+
+/** What one device sends to one conversation is committed in the order in which it was sent. */
+function checkSendOrder(commands: Map<string, Command>, find: Find): void {
+  const last = new Map<string, { seq: number; id: string }>()
+  for (const [id, { invoke, end }] of commands) {
+    if (invoke.op !== 'send' || end?.phase !== 'ok' || end.seq === undefined) continue
+    const key = `${invoke.proc}|${invoke.dev}|${end.conv}`
+    const before = last.get(key)
+    if (before && before.seq > end.seq)
+      find(
+        'send-order',
+        `${invoke.dev} sent ${before.id} (seq ${before.seq}) before ${id} (seq ${end.seq}) to ${end.conv}`,
+      )
+    if (!before || before.seq < end.seq) last.set(key, { seq: end.seq, id })
+  }
+}

@@ -1,0 +1,109 @@
+/** What the checker takes in and what it says. It shares no code with the services, on purpose. */
+
+/** One record of a topic as Kafka's own console consumer printed it. */
+export interface Raw {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly time: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+}
+
+export type Phase = 'invoke' | 'ok' | 'fail' | 'info'
+
+/**
+ * One line of a history. `t_mono` is the host's monotonic clock in µs, the same for all processes. A command's lines share
+ * `id`. A timeout or a lost connection is `info` (it may have happened), never `fail`.
+ */
+export interface Entry {
+  readonly t_mono: number
+  readonly proc: string
+  /** `<user>/<device>`; empty for what no device did. */
+  readonly dev: string
+  readonly op: string
+  readonly phase: Phase
+  readonly id?: string
+  readonly conv?: string
+  readonly packId?: string
+  readonly seq?: number
+  /** Of a message's text, see hashOfText. null: recalled. */
+  readonly hash?: string | null
+  readonly code?: string
+  readonly n?: number
+  readonly detail?: string
+}
+
+/** One accepted record as the archive's table of events holds it. */
+export interface ArchiveRow {
+  readonly partition: number
+  readonly source: number
+  readonly kind: string
+  readonly stream: string
+  readonly seq: number
+  readonly ordinal: number
+  readonly payload: Buffer
+}
+
+/** A violation of one guarantee. */
+export interface Finding {
+  readonly kind: FindingKind
+  readonly detail: string
+}
+
+export const findingKinds = [
+  /** I1: committed, and not in the accepted log under that seq. */
+  'lost',
+  /** I2: one command as two events, or one body under two seqs. */
+  'duplicated',
+  /** I2: one (conversation, seq) with two contents. */
+  'forked',
+  /** I3: seqs or ordinals of a stream are not 1..n. */
+  'gap',
+  /** A command without its one record, or with two. */
+  'unanswered',
+  /** The record says something else than the command it names. */
+  'altered',
+  /** Written by the owner in force and still out of order: its append was lost or doubled on the way. */
+  'unsound-write',
+  /** A repeat that does not repeat the first answer. */
+  'wrong-repeat',
+  /** Broker time went backwards within a partition. */
+  'time-backwards',
+  /** The answer's seq is not the log's. */
+  'ack-wrong',
+  /** I8: one (conversation, seq) was the answer to two sends. */
+  'ack-reused',
+  /** In the log, and nobody sent it. */
+  'ghost',
+  /** Refused for good, and in the log. */
+  'aborted',
+  /** Neither committed nor refused when everything was quiet. */
+  'unsettled',
+  /** One device sent A before B to a conversation, and B has the lower seq. */
+  'send-order',
+  /** Written by somebody who was not a member there and then. */
+  'outsider',
+  /** I4: a device never saw it. */
+  'missing',
+  /** I4: a device saw it twice after the SDK's de-duplication. */
+  'seen-twice',
+  /** I5: a device saw a lower seq after a higher one. */
+  'inversion',
+  /** Seen or read outside of the reader's membership. */
+  'trespass',
+  /** Seen or read, and the log does not hold it so. */
+  'untrue',
+  /** History read from seq 1 lacks a message, or has one twice or out of order. */
+  'history',
+  /** I6: the server's unread count is not the recomputed one. */
+  'unread',
+  'archive-missing',
+  'archive-extra',
+  'archive-hash',
+  'dead-letter',
+  'undecodable',
+] as const
+export type FindingKind = (typeof findingKinds)[number]
+
+export type Find = (kind: FindingKind, detail: string) => void
