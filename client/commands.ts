@@ -97,7 +97,7 @@ export function createCommands(deps: CommandsDeps): Commands {
       if (isFull(outbox)) return reject(new LongwireError('outbox_full'))
       const packId = deps.ids.next(deps.serverTime())
       const frame = { ...command, packId } as CommandFrame
-      const entry = add(outbox, { packId, lane: laneOf(frame), frame })
+      const entry = add(outbox, { packId, lane: laneOf(frame), frame }, clock.now())
       promises.set(entry, { resolve, reject })
       keep(entry)
     })
@@ -232,7 +232,8 @@ export function createCommands(deps: CommandsDeps): Commands {
   return {
     submit,
     restore(saved) {
-      for (const command of saved) if (!outbox.entries.has(command.packId)) add(outbox, command, 1)
+      for (const command of saved)
+        if (!outbox.entries.has(command.packId)) add(outbox, command, clock.now(), 1)
       pump()
     },
     online() {

@@ -27,6 +27,8 @@ export interface Entry {
   /** Not to go out before. */
   dueMs: number
   sentAtMs: number
+  /** When its packId was made. */
+  madeMs: number
 }
 
 export interface Outbox {
@@ -47,6 +49,8 @@ const RETRY_BASE_MS = 100
 const RETRY_CAP_MS = 5_000
 /** Below the server's limit of commands in flight. */
 const IN_FLIGHT_MAX = 512
+/** A packId older than this may be too old for the server to know it; a younger one is not, short of thousands a second. */
+const FRESH_MS = 5_000
 /** Accepted but not settled for so long: its answer was lost, ask again with the same packId. */
 const ANSWER_MS_MAX = 8_000
 
@@ -63,8 +67,15 @@ export const createOutbox = (max: number): Outbox => ({
 export const isFull = (outbox: Outbox): boolean => outbox.entries.size >= outbox.max
 
 /** `attempts` 1 for a command of an earlier run: it may have gone out then. */
-export function add(outbox: Outbox, entry: Pick<Entry, 'packId' | 'lane' | 'frame'>, attempts = 0): Entry {
-  const added: Entry = { ...entry, state: 'waiting', attempts, dueMs: 0, sentAtMs: 0 }
+export function add(
+  outbox: Outbox,
+  entry: Pick<Entry, 'packId' | 'lane' | 'frame'>,
+  nowMs: number,
+  attempts = 0,
+): Entry {
+  const { packId, lane: name, frame } = entry
+  const times = { dueMs: 0, sentAtMs: 0, madeMs: nowMs }
+  const added: Entry = { packId, lane: name, frame, state: 'waiting', attempts, ...times }
   outbox.entries.set(added.packId, added)
   const lane = outbox.lanes.get(added.lane)
   if (lane) lane.push(added)
@@ -92,12 +103,13 @@ export function takeDue(outbox: Outbox, nowMs: number): Entry[] {
 
 /**
  * The first that has not gone out, if all before it are accepted: the log keeps the order of appends, so nothing behind
- * an accepted command can overtake it. Behind one that went out twice it waits for the outcome, which may be that the
- * command must go out anew.
+ * an accepted command can overtake it. Behind one that went out twice, or late, it waits for the outcome, which may be
+ * that the command must go out anew.
  */
 function nextOf(lane: readonly Entry[], nowMs: number): Entry | null {
   for (const entry of lane) {
-    if (entry.state === 'accepted' && entry.attempts === 1) continue
+    const fresh = entry.attempts === 1 && entry.sentAtMs - entry.madeMs < FRESH_MS
+    if (entry.state === 'accepted' && fresh) continue
     return entry.state === 'waiting' && entry.dueMs <= nowMs ? entry : null
   }
   return null
@@ -167,6 +179,7 @@ export function renew(outbox: Outbox, entry: Entry, packId: string, nowMs: numbe
   outbox.entries.set(packId, entry)
   setState(outbox, entry, 'waiting')
   entry.dueMs = nowMs
+  entry.madeMs = nowMs
   outbox.ready.add(entry.lane)
 }
 

@@ -1,0 +1,152 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Client, Message } from '../../../client/api.ts'
+import { memoryStore, type Store } from '../../../client/store.ts'
+import { clientWorld } from '../../support/client-world.ts'
+import { type Faults, noFaults } from '../../support/fake-gateway.ts'
+
+const chance = (max: number) => fc.double({ min: 0, max, noNaN: true })
+const faults: fc.Arbitrary<Faults> = fc.record({
+  lose: chance(0.15),
+  double: chance(0.2),
+  kill: chance(0.05),
+  silence: chance(0.01),
+  unavailable: chance(0.2),
+  expired: chance(0.1),
+  partial: chance(0.3),
+  refuseConnect: chance(0.4),
+})
+
+const users = ['ann', 'bob', 'cid']
+const group = 'g:room'
+
+interface Seen {
+  readonly client: Client
+  readonly messages: Message[]
+}
+
+/** Random chat of three users under faults, then quiet, then the truth from the server's own log. */
+async function chat(seed: number, given: Faults, sends: number) {
+  const world = clientWorld(seed)
+  const { gateway, time, random } = world
+  gateway.groups.set(group, new Map(users.map((user) => [user, 1])))
+  const all: Seen[] = []
+  for (const user of users) {
+    const messages: Message[] = []
+    const client = await world.online(user, { on: { message: (message) => void messages.push(message) } })
+    all.push({ client, messages })
+  }
+  gateway.faults = given
+  const settled = new Map<string, { seq: number; conversationId: string }[]>()
+  const asked = new Map<string, string[]>()
+  for (let i = 0; i < sends; i++) {
+    const from = Math.floor(random() * users.length)
+    const { client } = all[from] as Seen
+    const to = users[Math.floor(random() * users.length)] as string
+    const inGroup = random() < 0.5
+    const text = `${client.userId} ${i}`
+    const lane = `${client.userId} in ${inGroup ? group : to}`
+    asked.set(lane, [...(asked.get(lane) ?? []), text])
+    void client
+      .send(inGroup ? { conversationId: group, text } : { to, text })
+      .then(({ seq, conversationId }) => {
+        settled.set(text, [...(settled.get(text) ?? []), { seq, conversationId }])
+      })
+    if (random() < 0.05) gateway.killAll()
+    await time.run(random() < 0.5 ? 0 : random() * 300)
+  }
+  await time.run(20_000)
+  gateway.faults = noFaults
+  await time.run(120_000)
+  return { world, all, asked, settled }
+}
+
+describe('whatever the network does', () => {
+  test('every message comes out once and by seq, every send settles once and is never doubled, in order', async () => {
+    let reconnects = 0
+    let duplicates = 0
+    let resends = 0
+    let healed = 0
+    await fc.assert(
+      fc.asyncProperty(fc.integer(), faults, async (seed, given) => {
+        const { world, all, asked, settled } = await chat(seed, given, 40)
+        const { streams } = world.gateway
+        expect(world.errors).toEqual([])
+        const places = new Map<string, string[]>()
+        for (const [stream, items] of streams)
+          for (const item of items)
+            if (item.kind === 'message') {
+              const text = (item.content as { text: string }).text
+              places.set(text, [...(places.get(text) ?? []), `${stream}/${item.seq}`])
+            }
+        for (const texts of asked.values()) {
+          for (const text of texts) {
+            expect(places.get(text), `"${text}" in the log`).toHaveLength(1)
+            const answers = (settled.get(text) ?? []).map((sent) => `${sent.conversationId}/${sent.seq}`)
+            expect(answers, `answers to "${text}"`).toEqual(places.get(text))
+          }
+          const seqs = texts.map((text) => Number(places.get(text)?.[0]?.split('/')[1]))
+          expect(seqs, 'a lane keeps its order').toEqual([...seqs].sort((a, b) => a - b))
+        }
+        for (const { client, messages } of all) {
+          for (const [stream, items] of streams) {
+            if (stream.startsWith('p2p:') && !stream.split(':').includes(client.userId)) continue
+            const got = messages
+              .filter((message) => message.conversationId === stream)
+              .map((message) => message.seq)
+            expect(got, `${client.userId} in ${stream}`).toEqual(items.map((item) => item.seq))
+          }
+          const stats = client.stats()
+          expect(stats.jumps).toBe(0)
+          expect(stats.outbox).toBe(0)
+          reconnects += stats.reconnects
+          duplicates += stats.duplicates
+          resends += stats.resends
+          healed += stats.gapsHealed
+        }
+      }),
+      { numRuns: 60 },
+    )
+    // Void if the faults did not bite.
+    for (const bites of [reconnects, duplicates, resends, healed]) expect(bites).toBeGreaterThan(0)
+  }, 120_000)
+
+  test('a client that is ended and begun again from its store goes on where it was', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer(), faults, async (seed, given) => {
+        const world = clientWorld(seed)
+        const { gateway, time, random } = world
+        gateway.groups.set(group, new Map(users.map((user) => [user, 1])))
+        const ann = await world.online('ann')
+        const store: Store = memoryStore()
+        const got: number[] = []
+        const handler = (message: Message): void => void got.push(message.seq)
+        let bob = await world.online('bob', { store, on: { message: handler } })
+        gateway.faults = given
+        let texts = 0
+        for (let life = 0; life < 4; life++) {
+          for (let i = 0; i < 8; i++) {
+            const sender = random() < 0.5 ? ann : bob
+            sender.send({ conversationId: group, text: `${texts++}` }).catch(() => {})
+            await time.run(random() * 200)
+          }
+          const closing = bob.close({ deadlineMs: 500 })
+          await time.run(1_000)
+          await closing
+          const again = world.connect('bob', { store, connectTimeoutMs: 0, on: { message: handler } })
+          gateway.faults = noFaults
+          await time.run(20_000)
+          bob = await again
+          gateway.faults = given
+        }
+        gateway.faults = noFaults
+        await time.run(120_000)
+        const items = gateway.streams.get(group) ?? []
+        const bodies = items.map((item) => (item.content as { text: string }).text)
+        expect(bodies.slice().sort()).toEqual(Array.from({ length: texts }, (_, i) => `${i}`).sort())
+        expect(got).toEqual(items.map((item) => item.seq))
+      }),
+      { numRuns: 25 },
+    )
+  }, 120_000)
+})
