@@ -1,11 +1,11 @@
 /** `npm start`: all of Longwire on one machine. Engines that have no address are embedded; every role is a child process. */
-import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { type Config, ConfigError, loadConfig } from './config.ts'
+import { type Config, ConfigError, loadConfig, requireServices } from './config.ts'
 import { EngineError } from './embedded/engine-process.ts'
 import { freePorts, isPortFree } from './embedded/ports.ts'
 import { type Embedded, type Need, startEmbedded } from './embedded/services.ts'
 import { onShutdown, type ShutdownStep } from './lifecycle.ts'
+import { setup } from './setup.ts'
 import { watchEngines } from './supervisor/engine-watch.ts'
 import { untilReady } from './supervisor/ready.ts'
 import { type RoleProcess, runRoleProcess } from './supervisor/role-process.ts'
@@ -20,6 +20,7 @@ const log = screenLog(screen)
 const steps: ShutdownStep[] = []
 const shutdown = onShutdown(log, steps)
 let stopping = false
+let ready = false
 steps.push({
   name: 'notice',
   stop: () => {
@@ -45,7 +46,9 @@ async function start(given: Config): Promise<void> {
   const engines = await startEngines(config)
   if (stopping) return
   const env = roleEnv(config, engines)
-  await timed('setup', 'topics and tables', () => runSetup(loadConfig({ ...process.env, ...env })))
+  await timed('setup', 'topics and tables', () =>
+    setup(requireServices(loadConfig({ ...process.env, ...env }), ['kafka', 'clickhouse']), log),
+  )
   if (stopping) return
   if (!(await startRoles(config, engines, env))) return
   const host = config.publicUrl ?? `http://localhost:${config.port}`
@@ -114,6 +117,7 @@ async function startRoles(
     failed = reason
     giveUp(reason)
   }
+  // Until all of it runs, and again while it stops, parts wait for each other: that is no news.
   const begin = (name: string): RoleProcess =>
     runRoleProcess(
       {
@@ -122,7 +126,7 @@ async function startRoles(
         env,
         logFile: path.join(config.dataDir, 'logs', `${name}.log`),
       },
-      { screen, record: engines.record, gaveUp },
+      { screen, record: engines.record, warnings: () => ready && !stopping, gaveUp },
     )
   const fromMs = Date.now()
   const roles = ['processors', 'projections', 'gateway'].map(begin)
@@ -140,6 +144,7 @@ async function startRoles(
   const hopeless = () => failed !== undefined || stopping
   await untilReady(`http://${apiHost}:${config.apiPort}/ready`, hopeless)
   if (hopeless()) return false
+  ready = true
   screen.line('roles', 'processors, projections, gateway', Date.now() - fromMs)
   return true
 }
@@ -158,14 +163,6 @@ function roleEnv(config: Config, engines: Embedded<Need>): Record<string, string
     LONGWIRE_PARTITIONS: String(config.partitions),
     LONGWIRE_TOKEN_SECRET_FILE: ensureTokenSecretFile(config),
   }
-}
-
-/** Creates topics and tables. */
-async function runSetup(config: Config): Promise<void> {
-  const file = path.join(import.meta.dirname, 'setup.ts')
-  if (!existsSync(file)) return
-  const { setup } = (await import(file)) as { setup: (config: Config) => Promise<void> }
-  await setup(config)
 }
 
 async function timed(name: string, text: string, work: () => Promise<void>): Promise<void> {

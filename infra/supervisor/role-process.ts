@@ -27,7 +27,7 @@ const logBytesMax = 20_000_000
  */
 export function runRoleProcess(
   spec: RoleSpec,
-  deps: { screen: Screen; record: RunRecord; gaveUp: (reason: string) => void },
+  deps: { screen: Screen; record: RunRecord; warnings: () => boolean; gaveUp: (reason: string) => void },
 ): RoleProcess {
   const { screen, record } = deps
   mkdirSync(path.dirname(spec.logFile), { recursive: true })
@@ -53,7 +53,7 @@ export function runRoleProcess(
       if (!stream) continue
       createInterface({ input: stream }).on('line', (line) => {
         log.write(`${line}\n`)
-        const shown = forScreen(spec.name, line)
+        const shown = forScreen(spec.name, line, deps.warnings())
         if (shown !== undefined) screen.plain(shown)
       })
     }

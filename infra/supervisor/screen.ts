@@ -54,7 +54,7 @@ export function screenLog(screen: Screen): Log {
   return log
 }
 
-const levelsShown = ['warn', 'error', 'fatal']
+const levelsOfFaults = ['error', 'fatal']
 const fieldsHidden = new Set(['level', 'time', 'pid', 'name', 'msg', 'hostname'])
 const fieldsLengthMax = 400
 
@@ -62,20 +62,21 @@ const fieldsLengthMax = 400
 const tellingPattern = /^(\w*Error|LONGWIRE_\w+|port \d+)\b/
 
 /** A role's log line for the screen, or `undefined` if it is only for the file. */
-export function forScreen(role: string, line: string): string | undefined {
+export function forScreen(role: string, line: string, warnings: boolean): string | undefined {
   let entry: Record<string, unknown>
   try {
     entry = JSON.parse(line) as Record<string, unknown>
   } catch {
     return tellingPattern.test(line) ? `  ${role.padEnd(nameWidth)}${clean(line)}` : undefined
   }
-  if (!levelsShown.includes(String(entry.level))) return undefined
+  const level = String(entry.level)
+  if (!levelsOfFaults.includes(level) && !(warnings && level === 'warn')) return undefined
   const fields = Object.entries(entry)
     .filter(([key]) => !fieldsHidden.has(key))
     .map(([key, value]) => `${key}=${short(value)}`)
     .join(' ')
     .slice(0, fieldsLengthMax)
-  return `  ${role.padEnd(nameWidth)}${clean(`${entry.level}: ${entry.msg} ${fields}`.trimEnd())}`
+  return `  ${role.padEnd(nameWidth)}${clean(`${level}: ${entry.msg} ${fields}`.trimEnd())}`
 }
 
 function short(value: unknown): string {

@@ -29,18 +29,24 @@ describe('the screen', () => {
   })
 
   test('shows warnings and worse of a role, not its routine and not its stack traces', () => {
-    expect(forScreen('gateway', '{"level":"info","msg":"listening"}')).toBeUndefined()
-    expect(forScreen('gateway', '    at Function.run (x.ts:1:2)')).toBeUndefined()
+    expect(forScreen('gateway', '{"level":"info","msg":"listening"}', true)).toBeUndefined()
+    expect(forScreen('gateway', '    at Function.run (x.ts:1:2)', true)).toBeUndefined()
     const line =
       '{"level":"error","msg":"cannot go on","pid":7,"code":"x","err":{"message":"gone","stack":"…"}}'
-    expect(forScreen('gateway', line)).toBe('  gateway     error: cannot go on code=x err="gone"')
-    expect(forScreen('gateway', 'TypeError: x is not a function')).toContain('TypeError: x is not')
-    expect(forScreen('gateway', 'LONGWIRE_PORT is "x": must be a port')).toContain('LONGWIRE_PORT')
+    expect(forScreen('gateway', line, true)).toBe('  gateway     error: cannot go on code=x err="gone"')
+    expect(forScreen('gateway', 'TypeError: x is not a function', true)).toContain('TypeError: x is not')
+    expect(forScreen('gateway', 'LONGWIRE_PORT is "x": must be a port', true)).toContain('LONGWIRE_PORT')
+  })
+
+  test('keeps warnings to the file while parts wait for each other', () => {
+    expect(forScreen('gateway', '{"level":"warn","msg":"away"}', false)).toBeUndefined()
+    expect(forScreen('gateway', '{"level":"warn","msg":"away"}', true)).toContain('warn: away')
+    expect(forScreen('gateway', '{"level":"error","msg":"gone"}', false)).toContain('error: gone')
   })
 
   test('lets no control character of a log line through', () => {
     const shown =
-      forScreen('gateway', JSON.stringify({ level: 'warn', msg: 'a\nb\u001b[2Jc', x: '\r' })) ?? ''
+      forScreen('gateway', JSON.stringify({ level: 'warn', msg: 'a\nb\u001b[2Jc', x: '\r' }), true) ?? ''
     expect([...shown].every((char) => char >= ' ')).toBe(true)
   })
 })
