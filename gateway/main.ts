@@ -1,7 +1,7 @@
 /** Role main: `node gateway/main.ts`. Any number may run, each with an id, ports and a public address of its own. */
 import path from 'node:path'
 import { createRedis, redisOptions } from '../infra/redis/client.ts'
-import { onlineMap } from '../infra/redis/online-map.ts'
+import { createRedisOnlineMap } from '../infra/redis/online-map.ts'
 import { checkTopics, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
 import { ensureTokenSecretFile, readTokenSecret } from '../infra/token-secret.ts'
@@ -30,7 +30,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     partitions,
     heartbeatMs,
     store,
-    online: onlineMap(redis),
+    online: createRedisOnlineMap(redis),
     reads: noReads,
     tokens: verifier(secret, clock),
     clock,

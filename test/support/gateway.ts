@@ -1,0 +1,279 @@
+/** A gateway on the log in memory with real sockets, the other roles played by the test. */
+
+import { startGateway } from '../../gateway/gateway.ts'
+import { mintToken, verifier } from '../../gateway/tokens.ts'
+import { openPublicPort } from '../../gateway/transports/websocket.ts'
+import { systemClock } from '../../infra/clock.ts'
+import { silentLog } from '../../infra/log.ts'
+import { createMemoryLog } from '../../infra/memory/log.ts'
+import { createMetrics } from '../../infra/metrics.ts'
+import type { OnlineRecord, OnlineRegistry } from '../../infra/redis/online-map.ts'
+import type { ReadModels } from '../../projections/reads.ts'
+import { seal } from '../../schemas/avro.ts'
+import { encodeEventPayload, openCommand, sealEnvelope } from '../../schemas/codec.ts'
+import { type Clock, Fault, type LogStore } from '../../schemas/ports.ts'
+import {
+  type Answer,
+  type Command,
+  type Delivery,
+  type EventPayload,
+  records,
+} from '../../schemas/records.ts'
+import { sharedTopics, topics } from '../../schemas/topics.ts'
+
+export const secret = Buffer.from('a secret for tests of 32 bytes or more')
+export const PARTITIONS = 4
+
+export interface FakeOnline extends OnlineRegistry {
+  readonly records: Map<string, OnlineRecord>
+  down: boolean
+  announcedBoot: string | null
+}
+
+export function fakeOnline(): FakeOnline {
+  const kept = new Map<string, OnlineRecord>()
+  const up = async (): Promise<void> => {
+    await Promise.resolve()
+    if (map.down) throw new Fault('redis_unavailable', 'down', { retriable: true })
+  }
+  const map: FakeOnline = {
+    records: kept,
+    down: false,
+    announcedBoot: null,
+    async register(record) {
+      await up()
+      kept.set(record.entry.connection, record)
+    },
+    async unregister({ connection }) {
+      await up()
+      kept.delete(connection)
+    },
+    async refresh(all) {
+      await up()
+      const created = all.filter(({ entry }) => !kept.has(entry.connection))
+      for (const record of all) kept.set(record.entry.connection, record)
+      return created.map(({ entry }) => entry.connection)
+    },
+    async announce(_gateway, boot) {
+      await up()
+      map.announcedBoot = boot
+    },
+    async retract() {
+      await up()
+      map.announcedBoot = null
+    },
+    async clearGateway() {
+      await up()
+      return 0
+    },
+    sweep: async () => 0,
+    connectionsOf: async (user) => [...kept.values()].filter((r) => r.user === user).map((r) => r.entry),
+    connection: async (_user, id) => kept.get(id)?.entry ?? null,
+    usersOf: async () => [...new Set([...kept.values()].map((r) => r.user))],
+  }
+  return map
+}
+
+/** Reads of a world in which every conversation has ten messages. */
+export const fakeReads: ReadModels = {
+  heads: async () => ({ partial: false, heads: [] }),
+  conversations: async () => ({ partial: false, conversations: [] }),
+  history: async (_user, conversationId) =>
+    conversationId === 'g:secret'
+      ? { code: 'not_member' }
+      : { code: null, partial: false, fromSeq: 1, toSeq: 10, more: false, items: [] },
+  sync: async () => ({ code: null, partial: false, reset: false, changesUpTo: 0, changes: [] }),
+  lookup: async () => ({ partial: false, found: null }),
+  headOf: async () => ({ partial: false, head: { seq: 10, ordinal: 10, time: 0 } }),
+}
+
+export interface TestGateway {
+  readonly url: string
+  readonly port: number
+  readonly store: LogStore
+  readonly online: FakeOnline
+  readonly gateway: Awaited<ReturnType<typeof startGateway>>
+  readonly boot: string
+  readonly publicPort: Awaited<ReturnType<typeof openPublicPort>>
+  readonly fencedBy: string[]
+  token(user: string, ttlSec?: number): Promise<string>
+  /** Commands in the log so far. */
+  commands(): Promise<Command[]>
+  /** Waits until `count` commands are in the log. */
+  commandsOnce(count: number): Promise<Command[]>
+  /** As fan-out would. */
+  deliver(part: Partial<Delivery>): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface TestGatewayOptions {
+  readonly gatewayId?: string
+  readonly boot?: string
+  readonly heartbeatMs?: number
+  readonly origins?: readonly string[] | null
+  readonly reads?: ReadModels
+  readonly store?: LogStore
+  readonly clock?: Clock
+  readonly staticFolder?: string
+}
+
+export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const clock = options.clock ?? systemClock
+  const store = options.store ?? createMemoryLog(systemClock)
+  const admin = await store.admin()
+  await admin.ensureTopics(sharedTopics(PARTITIONS))
+  const online = fakeOnline()
+  const gatewayId = options.gatewayId ?? 'gw-test'
+  const boot = options.boot ?? 'boot00001'
+  const heartbeatMs = options.heartbeatMs ?? 60_000
+  const fencedBy: string[] = []
+  const gateway = await startGateway({
+    gatewayId,
+    boot,
+    partitions: PARTITIONS,
+    heartbeatMs,
+    store,
+    online,
+    reads: options.reads ?? fakeReads,
+    tokens: verifier(secret, clock),
+    clock,
+    log: silentLog,
+    metrics: createMetrics(),
+    random: () => 0.5,
+    defer: setImmediate,
+    failed: (fault) => {
+      throw fault
+    },
+    fenced: (newer) => fencedBy.push(newer),
+  })
+  const publicPort = await openPublicPort({
+    host: '127.0.0.1',
+    port: 0,
+    origins: options.origins ?? null,
+    heartbeatMs,
+    staticFolder: options.staticFolder ?? '/nonexistent',
+    hub: gateway.hub,
+    log: silentLog,
+  })
+  const appender = await store.appender('test')
+  const seen: Command[] = []
+  const reader = store.consumer({ group: `reader-${boot}`, topics: [topics.commands] })
+  await reader.start({
+    assigned: (added) => {
+      for (const partition of added) reader.seek(topics.commands, partition, 0)
+    },
+    records: (_topic, _partition, batch) => {
+      for (const { value } of batch) if (value) seen.push(openCommand(value))
+    },
+    failed: (fault) => {
+      throw fault
+    },
+  })
+  let counter = 0
+  const test: TestGateway = {
+    url: `ws://127.0.0.1:${publicPort.port}/ws`,
+    port: publicPort.port,
+    store,
+    online,
+    gateway,
+    boot,
+    publicPort,
+    fencedBy,
+    token: (user, ttlSec = 3600) => mintToken(secret, user, ttlSec),
+    commands: async () => seen,
+    async commandsOnce(count) {
+      await until(() => seen.length >= count)
+      return seen
+    },
+    async deliver(part) {
+      const delivery: Delivery = {
+        instance: 'f1',
+        partition: 0,
+        counter: counter++,
+        event: null,
+        stream: '',
+        headSeq: 0,
+        recipients: [],
+        answer: null,
+        ...part,
+      }
+      const value = seal(records.Delivery, delivery)
+      await appender.append(topics.deliveries(gatewayId), 0, { key: delivery.stream, value })
+    },
+    async stop() {
+      publicPort.stopAccepting()
+      publicPort.close()
+      await gateway.stop(true)
+      await reader.stop()
+      await appender.close()
+      await admin.close()
+    },
+  }
+  return test
+}
+
+/** Bytes of an im.events record. */
+export function eventBytes(
+  of: { stream: string; seq: number; reply?: { gateway: string; boot: string; connection: string } },
+  payload: EventPayload,
+): Buffer {
+  return sealEnvelope({
+    kind: 'event',
+    generation: 0,
+    epoch: 0,
+    source: of.seq,
+    stream: of.stream,
+    seq: of.seq,
+    ordinal: of.seq,
+    time: Date.now(),
+    trace: null,
+    reply: of.reply ?? null,
+    ...encodeEventPayload(payload),
+  })
+}
+
+export const messageSent = (
+  sender: string,
+  text: string,
+  packId: Buffer = Buffer.alloc(16, 7),
+): EventPayload => ({
+  type: 'MessageSent',
+  packId,
+  sender,
+  device: 'd1',
+  bodyHash: 0,
+  contentType: 'text',
+  content: Buffer.from(JSON.stringify({ text })),
+  keyId: null,
+  mentions: [],
+  mentionAll: false,
+  replyTo: null,
+})
+
+export const answerTo = (command: Command, part: Partial<Answer> = {}): Answer => ({
+  boot: command.reply?.boot ?? '',
+  connection: command.reply?.connection ?? '',
+  packId: command.packId,
+  code: null,
+  seq: 1,
+  ordinal: 1,
+  time: 1,
+  repeat: false,
+  conflict: false,
+  ...part,
+})
+
+export async function until(done: () => boolean, waitMs = 10_000): Promise<void> {
+  const end = Date.now() + waitMs
+  while (!done()) {
+    if (Date.now() > end) throw new Error('it did not happen in time')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+let packIds = 0
+/** A UUIDv7 of now (or of `at` ms), in text. */
+export function newPackId(at: number = Date.now()): string {
+  const hex = `${at.toString(16).padStart(12, '0')}70008${(packIds++).toString(16).padStart(15, '0')}`
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
