@@ -1,0 +1,49 @@
+/** What the bench and its load processes say to each other. */
+export type Order =
+  | {
+      readonly do: 'connect'
+      readonly url: string
+      readonly secret: Uint8Array
+      /** Users are `<prefix>-<first>` and on; an even one and the next are a pair. */
+      readonly prefix: string
+      readonly first: number
+      readonly count: number
+      readonly codec: 'json' | 'avro'
+      readonly atOnce: number
+    }
+  | {
+      readonly do: 'run'
+      /** Different for each run, so that a straggler of an earlier one is not counted. */
+      readonly run: number
+      readonly perSec: number
+      readonly seconds: number
+      readonly textBytes: number
+      /** Longest wait for what is still open when the last message was sent. */
+      readonly drainMsMax: number
+    }
+  | { readonly do: 'close' }
+
+export interface RunTally {
+  readonly due: number
+  readonly sent: number
+  readonly committed: number
+  readonly refused: number
+  readonly received: number
+  readonly lost: number
+  readonly doubled: number
+  readonly outOfOrder: number
+  readonly resends: number
+  readonly reconnects: number
+  /** From when a message was due. */
+  readonly committedMs: Float32Array
+  readonly receivedMs: Float32Array
+  /** How late the generator itself sent. */
+  readonly sendLateMsMax: number
+}
+
+export type Answer =
+  | { readonly done: 'ready' }
+  | { readonly done: 'connected'; readonly count: number; readonly ms: number }
+  | { readonly done: 'run'; readonly tally: RunTally }
+  | { readonly done: 'closed' }
+  | { readonly done: 'failed'; readonly reason: string }
