@@ -77,6 +77,7 @@ function findTarget(
   const kept = body.recent.get(seq)
   if (kept) return { target: { seq, ...kept, packId: Buffer.from(kept.packId, 'hex') } }
   const oldestKept = body.recent.keys().next().value
-  if (oldestKept === undefined || seq > oldestKept) return { code: 'no_such_message' }
+  const forgotten = body.recent.size === limits.recentMessagesMax && seq < (oldestKept as number)
+  if (!forgotten) return { code: 'no_such_message' }
   return target && target.seq === seq ? { target } : { code: 'too_old' }
 }
