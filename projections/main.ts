@@ -44,7 +44,7 @@ await runRole(
             .map(([key, value]) => [`${name}_${key}`, value]),
         ),
       )
-    const isLevel = (key: string) => key === 'partitions' || key === 'lag'
+    const isLevel = (key: string) => ['partitions', 'beginning', 'lag'].includes(key)
     const report = startReport({
       log,
       clock,

@@ -1,5 +1,13 @@
 /** What the gateway reads: heads, conversation lists, history, changes. Answers of a model that trails say `partial`; the client asks again. */
 import type { Conversation, Head, Item, Range } from '../schemas/frames.ts'
+import type { ArchivePort, RedisPort } from './ports.ts'
+import { archiveReads } from './reads/archive.ts'
+import { lookup, sync } from './reads/changes.ts'
+import { guard } from './reads/guard.ts'
+import { history } from './reads/history.ts'
+import { conversations, heads } from './reads/lists.ts'
+import { liveReads } from './reads/live.ts'
+import type { Sources } from './reads/sources.ts'
 
 export interface Refused {
   readonly code: 'not_member'
@@ -69,4 +77,39 @@ export interface ReadModels {
   /** Whether this user's command with this packId (text form) is an event of the conversation. */
   lookup(user: string, conversationId: string, packId: string): Promise<LookupAnswer>
   headOf(conversationId: string): Promise<StreamHeadAnswer>
+}
+
+export interface ReadModelsOptions {
+  readonly redis: RedisPort
+  readonly clickhouse: Pick<ArchivePort, 'query'>
+  readonly partitions: number
+  readonly generation: number
+}
+
+export function readModels({ redis, clickhouse, partitions, generation }: ReadModelsOptions): ReadModels {
+  const sources: Sources = {
+    live: liveReads(redis, { partitions, generation }),
+    archive: archiveReads(clickhouse),
+    // The client of Redis has its own limit of 500 ms per round trip; one read makes a few.
+    redisGuard: guard('Redis', { timeoutMs: 2_000, running: 256, queued: 4_096, failures: 8, restMs: 500 }),
+    archiveGuard: guard('the archive', {
+      timeoutMs: 3_000,
+      running: 8,
+      queued: 64,
+      failures: 5,
+      restMs: 2_000,
+    }),
+  }
+  return {
+    heads: (user) => heads(sources, user),
+    conversations: (user, limit) => conversations(sources, user, limit),
+    history: (user, conversationId, page) => history(sources, user, conversationId, page),
+    sync: (user, conversationId, request) => sync(sources, user, conversationId, request),
+    lookup: (user, conversationId, packId) => lookup(sources, user, conversationId, packId),
+    headOf: (conversationId) =>
+      sources.redisGuard(async () => {
+        const head = (await sources.live.heads([conversationId])).get(conversationId) ?? null
+        return { partial: !(await sources.live.complete()), head }
+      }),
+  }
 }
