@@ -40,6 +40,11 @@ export interface Owner {
   claim(firstSource: number): Buffer
   /** The claim got this offset. */
   claimed(offset: number): void
+  /**
+   * The append of what was decided up to `lastSource` was acknowledged, ending below offset `end`. An acknowledgement alone
+   * proves nothing: if the log, read back that far, does not hold it, the claim is treated as lost.
+   */
+  appended(end: number, lastSource: number): void
   /** An append failed or its outcome is unknown; or the shell learnt otherwise that its claim is lost. */
   lost(): void
   /** Folds records read back. Check `phase()` afterwards: it may have become owning, or reading (claim again). */
@@ -75,10 +80,13 @@ export function createOwner(options: OwnerOptions, start: Fold = emptyFold()): O
   let decided = new Map<string, StreamState>()
   let decidedLast = -1
   let now = 0
+  /** Acknowledged appends that were not read back yet, oldest first. */
+  let acknowledged: { end: number; lastSource: number }[] = []
 
   const giveUp = () => {
     phase = { name: 'reading' }
     decided = new Map()
+    acknowledged = []
   }
 
   /** Decided state is the tail's until this claim first touches the stream: no other writer's record counts since the claim. */
@@ -99,6 +107,14 @@ export function createOwner(options: OwnerOptions, start: Fold = emptyFold()): O
       now = tail.now
       phase = { name: 'owning', epoch: phase.claim }
     } else if (phase.name === 'owning' && tail.position.epoch !== phase.epoch) giveUp()
+    checkAcknowledged()
+  }
+
+  const checkAcknowledged = () => {
+    while (acknowledged[0] && tail.position.offset >= acknowledged[0].end) {
+      if (tail.position.last < acknowledged[0].lastSource) return giveUp()
+      acknowledged.shift()
+    }
   }
 
   return {
@@ -113,6 +129,11 @@ export function createOwner(options: OwnerOptions, start: Fold = emptyFold()): O
       if (phase.name !== 'claiming') return
       phase = { name: 'catching-up', claim: offset }
       settle()
+    },
+    appended(end, lastSource) {
+      if (phase.name !== 'owning') return
+      acknowledged.push({ end, lastSource })
+      checkAcknowledged()
     },
     lost: giveUp,
     fold(records, seen) {

@@ -235,7 +235,8 @@ export function startPartition(options: PartitionOptions): OwnedPartition {
     stats.decided += written.length
     const out = written.map(({ envelope }) => ({ key: envelope.stream, value: sealEnvelope(envelope) }))
     try {
-      await appender.appendBatch(topics.events, partition, out)
+      const first = await appender.appendBatch(topics.events, partition, out)
+      of.appended(first + out.length, written.at(-1)?.envelope.source ?? -1)
     } catch (cause) {
       lostClaim(of, cause)
     }
