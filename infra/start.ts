@@ -1,10 +1,12 @@
 /** `npm start`: all of Longwire on one machine. Engines that have no address are embedded; every role is a child process. */
 import path from 'node:path'
+import { Fault } from '../schemas/ports.ts'
 import { type Config, ConfigError, loadConfig, requireServices } from './config.ts'
 import { EngineError } from './embedded/engine-process.ts'
 import { freePorts, isPortFree } from './embedded/ports.ts'
 import { type Embedded, type Need, startEmbedded } from './embedded/services.ts'
 import { onShutdown, type ShutdownStep } from './lifecycle.ts'
+import { silentLog } from './log.ts'
 import { setup } from './setup.ts'
 import { watchEngines } from './supervisor/engine-watch.ts'
 import { untilReady } from './supervisor/ready.ts'
@@ -14,6 +16,7 @@ import { ensureTokenSecretFile } from './token-secret.ts'
 
 const startedMs = Date.now()
 const roleGraceMs = 15_000
+const setupDeadlineMs = 30_000
 const root = path.resolve(import.meta.dirname, '..')
 const screen = createScreen(process.stdout, process.stderr)
 const log = screenLog(screen)
@@ -33,7 +36,9 @@ try {
   await start(loadConfig(process.env))
 } catch (err) {
   const known = err instanceof ConfigError || err instanceof EngineError
-  if (!stopping) screen.error(known ? err.message : `cannot start: ${(err as Error).stack ?? String(err)}`)
+  // A stack trace is for a bug of ours only.
+  const reason = err instanceof Fault ? err.message : ((err as Error).stack ?? String(err))
+  if (!stopping) screen.error(known ? err.message : `cannot start: ${reason}`)
   await shutdown.stop('failed to start', err instanceof ConfigError ? 2 : 1)
 }
 
@@ -46,9 +51,7 @@ async function start(given: Config): Promise<void> {
   const engines = await startEngines(config)
   if (stopping) return
   const env = roleEnv(config, engines)
-  await timed('setup', 'topics and tables', () =>
-    setup(requireServices(loadConfig({ ...process.env, ...env }), ['kafka', 'clickhouse']), log),
-  )
+  await timed('setup', 'topics and tables', () => setUp(loadConfig({ ...process.env, ...env })))
   if (stopping) return
   if (!(await startRoles(config, engines, env))) return
   const host = config.publicUrl ?? `http://localhost:${config.port}`
@@ -162,6 +165,21 @@ function roleEnv(config: Config, engines: Embedded<Need>): Record<string, string
     LONGWIRE_CLICKHOUSE: config.clickhouse ?? engines.clickhouse?.url ?? '',
     LONGWIRE_PARTITIONS: String(config.partitions),
     LONGWIRE_TOKEN_SECRET_FILE: ensureTokenSecretFile(config),
+  }
+}
+
+/** Creates topics and tables. A broker that has just started may not lead its partitions yet: retried for half a minute. */
+async function setUp(given: Config): Promise<void> {
+  const config = requireServices(given, ['kafka', 'clickhouse'])
+  const until = Date.now() + setupDeadlineMs
+  for (;;) {
+    try {
+      // Its faults come as errors; the clients' own lines about each attempt would only confuse.
+      return await setup(config, silentLog)
+    } catch (err) {
+      if (!(err instanceof Fault) || !err.retriable || Date.now() > until || stopping) throw err
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
   }
 }
 

@@ -62,7 +62,7 @@ export function runRoleProcess(
         screen.error(`${spec.name} cannot be started: ${err.message}`)
         resolve()
       })
-      started.once('close', (code, signal) => {
+      started.once('exit', (code, signal) => {
         if (started.pid !== undefined) record.remove(started.pid)
         resolve()
         if (!stopping) onDeath(Date.now() - startedMs, code, signal)
