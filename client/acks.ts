@@ -12,6 +12,8 @@ const STORE_RETRY_MS = 1_000
 export interface Acks {
   /** The stream moved, or was pushed to again. */
   moved(log: ConversationLog): void
+  /** It is known now which streams there are: a client that begins again from the store must not take others for old ones. */
+  baseline(): void
   flush(): Promise<void>
 }
 
@@ -19,6 +21,8 @@ export interface AcksDeps {
   readonly clock: Clock
   readonly store: Store
   readonly userId: () => string
+  /** Positions without a baseline would say that every other stream is new. */
+  readonly hasBaseline: () => boolean
   readonly send: (frame: ClientFrame) => boolean
   readonly report: (error: unknown) => void
 }
@@ -27,6 +31,7 @@ export function createAcks(deps: AcksDeps): Acks {
   const { clock } = deps
   const dirty = new Set<ConversationLog>()
   let moves = 0
+  let baselineKept = false
   let cancel: (() => void) | null = null
   let flushing: Promise<void> | null = null
 
@@ -49,7 +54,8 @@ export function createAcks(deps: AcksDeps): Acks {
     moves = 0
     cancel?.()
     cancel = null
-    if (dirty.size === 0) return
+    const hasBaseline = deps.hasBaseline()
+    if (dirty.size === 0 && baselineKept === hasBaseline) return
     const logs = [...dirty]
     dirty.clear()
     const positions = new Map<string, number>()
@@ -58,8 +64,11 @@ export function createAcks(deps: AcksDeps): Acks {
       if (position >= 0) positions.set(log.conversationId, position)
     }
     try {
-      const kept = deps.store.savePositions(deps.userId(), positions)
-      if (kept instanceof Promise) await kept
+      if (hasBaseline) {
+        const kept = deps.store.savePositions(deps.userId(), positions)
+        if (kept instanceof Promise) await kept
+        baselineKept = true
+      }
     } catch (error) {
       deps.report(error)
       for (const log of logs) dirty.add(log)
@@ -86,6 +95,7 @@ export function createAcks(deps: AcksDeps): Acks {
   }
 
   return {
+    baseline: () => arm(ACK_AFTER_MS),
     moved(log) {
       dirty.add(log)
       moves += 1

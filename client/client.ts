@@ -128,6 +128,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     clock,
     store,
     userId: () => userId,
+    hasBaseline: () => streams.hasBaseline(),
     send: (frame) => connection.send(frame),
     report: env.report,
   })
@@ -136,6 +137,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     emitter,
     userId: () => userId,
     moved: acks.moved,
+    baseline: acks.baseline,
     behind: (log) => catchUp.behind(log),
     seen(item) {
       const { conversationId, seq, ordinal, time } = item

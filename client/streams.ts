@@ -46,6 +46,7 @@ export interface StreamsDeps {
   readonly emitter: Emitter
   readonly userId: () => string
   readonly moved: (log: ConversationLog) => void
+  readonly baseline: () => void
   readonly behind: (log: ConversationLog) => void
   readonly seen: (item: Item) => void
 }
@@ -77,6 +78,7 @@ export function createStreams(deps: StreamsDeps): Streams {
     else if (baseline) startAt(log, joinsWith(item) ? seq - 1 : 0, [])
     else if (withoutHeads) startAt(log, item ? seq - 1 : seq, [])
     if (baseline && isStarted(log)) tell(log, 'new')
+    deps.moved(log)
     return log
   }
   /** Nothing before one's own joining can be seen by one who comes for the first time. */
@@ -232,6 +234,8 @@ export function createStreams(deps: StreamsDeps): Streams {
       for (const entry of answer.heads) head(entry)
       if (answer.partial || baseline) return
       baseline = true
+      for (const log of logs.values()) deps.moved(log)
+      deps.baseline()
       // Heads are complete and do not know them: they came into being since.
       beginAll(() => 0)
     },
