@@ -71,6 +71,21 @@ export function exitWithParent(onParentGone: () => void): void {
   process.once('disconnect', onParentGone)
 }
 
+/**
+ * npm does not hand SIGTERM on to what its shell runs, so a service manager that stops `npm start` would leave everything running:
+ * notices, within a second, that the shell is gone. Does nothing in a process that npm did not start.
+ */
+export function endWithNpm(onNpmGone: () => void): void {
+  if (process.env.npm_lifecycle_event === undefined) return
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    onNpmGone()
+  }, 500)
+  timer.unref()
+}
+
 async function withDeadline(work: Promise<void>, deadlineMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

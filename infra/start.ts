@@ -5,7 +5,7 @@ import { type Config, ConfigError, loadConfig, requireServices } from './config.
 import { EngineError } from './embedded/engine-process.ts'
 import { freePorts, isPortFree } from './embedded/ports.ts'
 import { type Embedded, type Need, startEmbedded } from './embedded/services.ts'
-import { onShutdown, type ShutdownStep } from './lifecycle.ts'
+import { endWithNpm, onShutdown, type ShutdownStep } from './lifecycle.ts'
 import { silentLog } from './log.ts'
 import { setup } from './setup.ts'
 import { watchEngines } from './supervisor/engine-watch.ts'
@@ -31,6 +31,8 @@ steps.push({
     screen.plain()
   },
 })
+
+endWithNpm(() => void shutdown.stop('npm is gone'))
 
 try {
   await start(loadConfig(process.env))
