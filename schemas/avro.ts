@@ -47,7 +47,7 @@ export interface Codec<T> {
   invalidAt(value: unknown): string | null
 }
 
-const options = { wrapUnions: 'never', omitRecordMethods: true } as const
+const options = { wrapUnions: 'never', omitRecordMethods: true, typeHook: boundedArray } as const
 
 export function codec<const S>(schema: S): Codec<Infer<S>> {
   const type = avsc.Type.forSchema(namedOnce(schema, new Set()) as avsc.Schema, { ...options })
@@ -77,6 +77,38 @@ export function codec<const S>(schema: S): Codec<Infer<S>> {
       })
       return at
     },
+  }
+}
+
+interface Tap {
+  readonly buf: Buffer
+  readonly pos: number
+  readLong(): number
+  skipLong(): void
+}
+type ArrayReader = { readonly itemsType: { _read(tap: Tap): unknown } }
+
+/**
+ * avsc believes the count that an array begins with and looks for the end of the bytes only afterwards: five bytes could
+ * ask for memory without end. An item takes a byte at least, so a count above the bytes left is refused before.
+ */
+function boundedArray(schema: unknown, opts: unknown): avsc.Type | undefined {
+  if (typeof schema !== 'object' || (schema as { type?: unknown } | null)?.type !== 'array') return undefined
+  const ArrayType = avsc.types.ArrayType as unknown as new (schema: unknown, opts: unknown) => avsc.Type
+  return Object.create(new ArrayType(schema, opts), { _read: { value: readArray } }) as avsc.Type
+}
+
+function readArray(this: ArrayReader, tap: Tap): unknown[] {
+  const items: unknown[] = []
+  for (;;) {
+    let count = tap.readLong()
+    if (count === 0) return items
+    if (count < 0) {
+      count = -count
+      tap.skipLong()
+    }
+    if (count > tap.buf.length - tap.pos) throw new RangeError('an array is longer than its bytes')
+    for (let i = 0; i < count; i++) items.push(this.itemsType._read(tap))
   }
 }
 
