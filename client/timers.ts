@@ -7,27 +7,33 @@ const TICK_MS = 10
  * thousands of clients does not run thousands of timers. Never early; late by up to 10 ms.
  */
 export function sharedClock(now: () => number = Date.now): Clock {
-  const ticks = new Map<number, Set<() => void>>()
-  const run = (tick: number): void => {
-    const due = ticks.get(tick)
-    ticks.delete(tick)
+  interface Tick {
+    readonly timer: ReturnType<typeof setTimeout>
+    readonly due: Set<() => void>
+  }
+  const ticks = new Map<number, Tick>()
+  const run = (at: number): void => {
+    const due = ticks.get(at)?.due
+    ticks.delete(at)
     for (const fn of due ?? []) fn()
   }
   return {
     now,
     after(ms, fn) {
-      const at = now()
-      const tick = Math.ceil((at + Math.max(0, ms)) / TICK_MS) * TICK_MS
-      let due = ticks.get(tick)
-      if (!due) {
-        due = new Set()
-        ticks.set(tick, due)
-        setTimeout(run, tick - at, tick)
-      }
+      const nowMs = now()
+      const at = Math.ceil((nowMs + Math.max(0, ms)) / TICK_MS) * TICK_MS
+      const tick = ticks.get(at) ?? { timer: setTimeout(run, at - nowMs, at), due: new Set() }
+      ticks.set(at, tick)
       // One function may be asked for twice in one tick: each call is a timer of its own.
       const call = (): void => fn()
-      due.add(call)
-      return () => void due.delete(call)
+      tick.due.add(call)
+      return () => {
+        tick.due.delete(call)
+        if (tick.due.size > 0 || ticks.get(at) !== tick) return
+        // A client that is closed must not keep its process alive until its next heartbeat was due.
+        clearTimeout(tick.timer)
+        ticks.delete(at)
+      }
     },
   }
 }
