@@ -3,6 +3,7 @@ import { createWriteStream, mkdirSync, renameSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { RunRecord } from '../embedded/run-record.ts'
+import { createLineLimit } from './line-limit.ts'
 import { createRestartPolicy } from './restart-policy.ts'
 import { forScreen, type Screen } from './screen.ts'
 
@@ -20,6 +21,8 @@ export interface RoleProcess {
 }
 
 const logBytesMax = 20_000_000
+const screenLinesMax = 4
+const screenWindowMs = 10_000
 
 /**
  * Runs a role as a child process and starts it again when it dies. Its log goes to a file, what is worth it to the screen.
@@ -34,6 +37,7 @@ export function runRoleProcess(
   rotate(spec.logFile)
   const log = createWriteStream(spec.logFile, { flags: 'a', mode: 0o600 })
   const policy = createRestartPolicy()
+  const limit = createLineLimit(screenLinesMax, screenWindowMs)
   let stopping = false
   let child: ChildProcess | undefined
   let exited: Promise<void> = Promise.resolve()
@@ -54,7 +58,10 @@ export function runRoleProcess(
       createInterface({ input: stream }).on('line', (line) => {
         log.write(`${line}\n`)
         const shown = forScreen(spec.name, line, deps.warnings())
-        if (shown !== undefined) screen.plain(shown)
+        if (shown === undefined) return
+        const { show, heldBack } = limit.take(Date.now())
+        if (heldBack > 0) screen.line(spec.name, `(${heldBack} more lines in ${spec.logFile})`)
+        if (show) screen.plain(shown)
       })
     }
     exited = new Promise((resolve) => {

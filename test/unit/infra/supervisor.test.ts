@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createLineLimit } from '../../../infra/supervisor/line-limit.ts'
 import { createRestartPolicy } from '../../../infra/supervisor/restart-policy.ts'
 import { formatLine, forScreen } from '../../../infra/supervisor/screen.ts'
 
@@ -42,6 +43,14 @@ describe('the screen', () => {
     expect(forScreen('gateway', '{"level":"warn","msg":"away"}', false)).toBeUndefined()
     expect(forScreen('gateway', '{"level":"warn","msg":"away"}', true)).toContain('warn: away')
     expect(forScreen('gateway', '{"level":"error","msg":"gone"}', false)).toContain('error: gone')
+  })
+
+  test('shows a few lines of a flood and says how many it held back', () => {
+    const limit = createLineLimit(2, 1000)
+    const at = [0, 1, 2, 3, 999].map((nowMs) => limit.take(nowMs).show)
+    expect(at).toEqual([true, true, false, false, false])
+    expect(limit.take(1000)).toEqual({ show: true, heldBack: 3 })
+    expect(limit.take(1001)).toEqual({ show: true, heldBack: 0 })
   })
 
   test('lets no control character of a log line through', () => {
