@@ -72,7 +72,7 @@ export function createNetwork(random: Random): Network {
         }
         case 'swallowed':
           // Told "written" and never written. Of a claim this is never told: its offset has to be its own.
-          return later(() => answer(claim ? null : log.length))
+          return later(() => answer(claim ? null : Math.max(0, log.length - values.length)))
       }
     },
     deliverOne() {

@@ -78,9 +78,7 @@ export function runSchedule(seed: number, variant: Variant): Judged {
   /** The logs are rewritten or re-partitioned: commands are numbered anew and the writers have a new number. */
   const openGeneration = () => {
     const planned = random.chance(0.5)
-    network.setHealthy(true)
     if (planned) drain()
-    network.setHealthy(false)
     generation++
     opened = true
     const begin = random.pick([0, endOf(commands), endOf(commands) + random.int(20)])

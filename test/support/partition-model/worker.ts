@@ -96,6 +96,7 @@ export function createWorker(world: World, options: WorkerOptions): Worker {
       (offset) => {
         inFlight = false
         if (offset === null) return owner.lost()
+        owner.appended(offset + written.length, last)
         if (!basis || basis !== shadow || random.chance(0.5)) return
         basis.position = { generation, offset: offset + written.length, epoch: under, last }
         takeSnapshot(basis)
