@@ -1,13 +1,15 @@
 /** Role main: `node gateway/main.ts`. Any number may run, each with an id, ports and a public address of its own. */
 import path from 'node:path'
+import { createClickHouse } from '../infra/clickhouse/client.ts'
+import { clickHouseOptions } from '../infra/clickhouse/migrate.ts'
 import { createRedis, redisOptions } from '../infra/redis/client.ts'
 import { createRedisOnlineMap } from '../infra/redis/online-map.ts'
 import { checkTopics, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
 import { ensureTokenSecretFile, readTokenSecret } from '../infra/token-secret.ts'
+import { readModels } from '../projections/reads.ts'
 import { Fault } from '../schemas/ports.ts'
 import { newBoot, startGateway } from './gateway.ts'
-import { noReads } from './no-reads.ts'
 import { originsOf } from './origins.ts'
 import { verifier } from './tokens.ts'
 import { openPublicPort } from './transports/websocket.ts'
@@ -21,6 +23,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
   const store = role.store('gateway')
   await checkTopics(store, partitions)
   const redis = createRedis(redisOptions(config, name), log)
+  const clickhouse = createClickHouse(clickHouseOptions(config))
   const boot = newBoot(clock.now(), Math.random)
   let fenced = false
 
@@ -31,7 +34,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     heartbeatMs,
     store,
     online: createRedisOnlineMap(redis),
-    reads: noReads,
+    reads: readModels({ redis, clickhouse, partitions, generation: config.generation }),
     tokens: verifier(secret, clock),
     clock,
     log,
@@ -74,5 +77,6 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     { name: 'gateway', stop: () => gateway.stop(!fenced) },
     { name: 'report', stop: () => report.stop() },
     { name: 'redis', stop: () => redis.close() },
+    { name: 'clickhouse', stop: () => clickhouse.close() },
   )
 })
