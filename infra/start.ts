@@ -39,8 +39,7 @@ try {
 } catch (err) {
   const known = err instanceof ConfigError || err instanceof EngineError
   // A stack trace is for a bug of ours only.
-  const reason = err instanceof Fault ? err.message : ((err as Error).stack ?? String(err))
-  if (!stopping) screen.error(known ? err.message : `cannot start: ${reason}`)
+  if (!stopping) screen.error(known ? err.message : `cannot start: ${(err as Error).stack ?? String(err)}`)
   await shutdown.stop('failed to start', err instanceof ConfigError ? 2 : 1)
 }
 
@@ -104,7 +103,9 @@ async function startEngines(config: Config): Promise<Embedded<Need>> {
     stop: async () => {
       watch?.stop()
       const engines = await starting.catch(() => undefined)
-      if (engines) await timed('engines', 'stopped', () => engines.stop())
+      if (!engines) return
+      if (Object.values(need).some(Boolean)) await timed('engines', 'stopped', () => engines.stop())
+      else await engines.stop()
     },
   })
   const engines = await starting
@@ -179,7 +180,12 @@ async function setUp(given: Config): Promise<void> {
       // Its faults come as errors; the clients' own lines about each attempt would only confuse.
       return await setup(config, silentLog)
     } catch (err) {
-      if (!(err instanceof Fault) || !err.retriable || Date.now() > until || stopping) throw err
+      if (!(err instanceof Fault)) throw err
+      if (!err.retriable || Date.now() > until || stopping) {
+        throw new EngineError(
+          `cannot create topics and tables: ${err.message}; Kafka is ${config.kafka.join(',')}, ClickHouse ${config.clickhouse}`,
+        )
+      }
       await new Promise((resolve) => setTimeout(resolve, 200))
     }
   }
