@@ -1,9 +1,14 @@
 import type { Clock, Logger, LogStore } from '../../schemas/ports.ts'
 import { createAppender } from '../logstore/appender.ts'
+import { createPacer } from '../logstore/pacer.ts'
 import { createLogAdmin } from './admin.ts'
 import type { KafkaSettings } from './client.ts'
 import { createGroupConsumer } from './consumer.ts'
 import { createLane } from './lane.ts'
+
+/** Of one appender: a few hundred appends a second never wait, at thousands each request carries several. */
+const requestsPerSecondMax = 800
+const requestsBurst = 60
 
 /** The log on Kafka. Every appender, consumer and admin has connections of its own. */
 export function kafkaStore(settings: KafkaSettings, logger: Logger, clock: Clock): LogStore {
@@ -17,6 +22,7 @@ export function kafkaStore(settings: KafkaSettings, logger: Logger, clock: Clock
           createLane: (lane) => createLane(named(name), logger, clock, lane),
           // After the current round of I/O callbacks: everything that one round brings leaves as one request.
           defer: setImmediate,
+          pacer: createPacer(requestsPerSecondMax, requestsBurst),
         },
         options,
       ),

@@ -13,16 +13,20 @@ import {
   emptyQueue,
   enqueue,
   expire,
+  hasRequest,
   isIdle,
   type PartitionQueue,
   recordBytes,
   settle,
   takeRequest,
 } from './batcher.ts'
+import type { Pacer } from './pacer.ts'
 
 /** Below the broker's default of 1 MiB per batch. kafkajs's grouping is quadratic in records, hence the second limit. */
 const requestLimits = { bytes: 900_000, records: 2_000 }
 const batchRecordsMax = 5_000
+/** With very many partitions the pace would make each wait long; beyond this it gives way. */
+const pacedMsMax = 20
 
 /** One request: what goes to one partition in one go. */
 export interface LaneRequest {
@@ -46,18 +50,27 @@ export interface AppenderDependencies {
   createLane(options: { timeoutMs: number }): Lane
   /** Runs `fn` soon: what is appended until then leaves as one request. */
   defer(fn: () => void): void
+  /** Bounds the requests per second; absent = none waits. */
+  readonly pacer?: Pacer
+}
+
+interface Ready {
+  readonly topic: string
+  readonly partition: number
+  readonly queue: PartitionQueue
+  readonly sinceMs: number
 }
 
 /** Appends by natural batching: what arrives while a partition's request is in flight goes out with the next one. */
 export function createAppender(
-  { logger, clock, createLane, defer }: AppenderDependencies,
+  { logger, clock, createLane, defer, pacer }: AppenderDependencies,
   options: AppenderOptions = {},
 ): Appender {
   const timeoutMs = options.timeoutMs ?? limits.appendTimeoutMs
   const queues = new Map<string, Map<number, PartitionQueue>>()
   // A producer per topic: kafkajs refreshes the metadata of all topics it ever sent to, and one deleted topic fails them all.
   const lanes = new Map<string, Lane>()
-  const ready: { topic: string; partition: number; queue: PartitionQueue }[] = []
+  const ready: Ready[] = []
   let bufferedBytes = 0
   let flushScheduled = false
   let closed = false
@@ -98,7 +111,9 @@ export function createAppender(
       const queue = queueOf(topic, partition)
       const idle = isIdle(queue)
       enqueue(queue, { records, bytes, queuedAtMs: clock.now(), resolve, reject })
-      if (idle) scheduleFlush(topic, partition, queue)
+      if (!idle) return
+      ready.push({ topic, partition, queue, sinceMs: clock.now() })
+      scheduleFlush(defer)
     })
 
   const refuse = (records: readonly NewRecord[], bytes: number): Fault | null => {
@@ -114,33 +129,56 @@ export function createAppender(
     return null
   }
 
-  const scheduleFlush = (topic: string, partition: number, queue: PartitionQueue) => {
-    ready.push({ topic, partition, queue })
+  const scheduleFlush = (run: (fn: () => void) => void) => {
     if (flushScheduled) return
     flushScheduled = true
-    defer(() => {
+    run(() => {
       flushScheduled = false
-      for (const one of ready.splice(0)) next(one.topic, one.partition, one.queue)
+      flush()
     })
   }
 
-  const next = (topic: string, partition: number, queue: PartitionQueue): void => {
+  const flush = () => {
+    while (ready.length > 0) {
+      const first = ready[0]
+      if (first === undefined || !hasRequest(first.queue)) {
+        ready.shift()
+        continue
+      }
+      const now = clock.now()
+      const waitMs = pacer?.waitMs(now) ?? 0
+      if (waitMs > 0 && now - first.sinceMs < pacedMsMax) {
+        scheduleFlush((fn) => clock.after(waitMs, fn))
+        return
+      }
+      if (waitMs > 0) pacer?.force(now)
+      ready.shift()
+      send(first)
+    }
+  }
+
+  const send = ({ topic, partition, queue }: Ready): void => {
     const entries = takeRequest(queue, requestLimits)
     if (entries === null) return
     const records = entries.length === 1 ? (entries[0]?.records ?? []) : entries.flatMap((one) => one.records)
+    const ended = () => {
+      if (!hasRequest(queue)) return
+      ready.push({ topic, partition, queue, sinceMs: clock.now() })
+      if (!flushScheduled) flush()
+    }
     laneOf(topic)
       .send({ topic, partition, records })
       .then(
         (offset) => {
           settle(queue)
-          next(topic, partition, queue)
+          ended()
           resolveAll(entries, offset)
         },
         (fault: Fault) => {
           settle(queue)
           rejectAll(entries, fault)
           rejectAll(options.failQueuedOnError ? drain(queue) : expired(queue), behindFailed(fault))
-          next(topic, partition, queue)
+          ended()
         },
       )
   }

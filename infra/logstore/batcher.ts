@@ -32,6 +32,11 @@ export function isIdle(queue: PartitionQueue): boolean {
   return queue.inFlight === null && queue.head === queue.waiting.length
 }
 
+/** True if `takeRequest` would give something. */
+export function hasRequest(queue: PartitionQueue): boolean {
+  return queue.inFlight === null && queue.head < queue.waiting.length
+}
+
 export function enqueue(queue: PartitionQueue, entry: Entry): void {
   queue.waiting.push(entry)
 }
