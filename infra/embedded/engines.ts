@@ -36,6 +36,13 @@ export async function ensureKafkaJars(enginesDir: string, onFetch: OnFetch): Pro
   ])
 }
 
+/** The folder with the jars of Kafka's own command line tools, for tests that must not read with a client of ours. */
+export function ensureKafkaTools(enginesDir: string, onFetch: OnFetch): Promise<string> {
+  return ensureJars(enginesDir, `kafka-tools-${kafkaVersion}`, onFetch, true, [
+    { group: 'org.apache.kafka', name: 'kafka-tools', version: kafkaVersion },
+  ])
+}
+
 /** Path of a Redis server: the one on the PATH, else the binary inside the embedded-redis jar. */
 export async function ensureRedisServer(enginesDir: string, onFetch: OnFetch): Promise<string> {
   const installed = await findOnPath('redis-server')

@@ -33,6 +33,7 @@ const keyOf = (row: ArchiveRow) => `${row.partition}/${row.source}`
 export function checkArchive(
   model: Model,
   rows: readonly ArchiveRow[],
+  messages: ReadonlyMap<string, number>,
 ): { findings: Finding[]; sums: number; rows: number } {
   const findings: Finding[] = []
   const want = sums(model.accepted)
@@ -67,6 +68,12 @@ export function checkArchive(
       })
   }
   for (const key of byKey.keys()) findings.push({ kind: 'archive-extra', detail: key })
+  for (const stream of model.streams.values()) {
+    const have = messages.get(stream.name) ?? 0
+    if (have === stream.messages.size) continue
+    const kind = have < stream.messages.size ? 'archive-missing' : 'archive-extra'
+    findings.push({ kind, detail: `${stream.name}: ${have} of ${stream.messages.size} messages` })
+  }
   if (findings.length === 0)
     for (const key of differing) findings.push({ kind: 'archive-hash', detail: `sum of ${key}` })
   return { findings, sums: want.size, rows: rows.length }

@@ -14,6 +14,8 @@ export interface Evidence {
   readonly deadLetters: readonly Raw[]
   readonly history: readonly Entry[]
   readonly archive: readonly ArchiveRow[]
+  /** Conversation → messages in the archive's table of current versions. */
+  readonly archivedMessages: ReadonlyMap<string, number>
 }
 
 export interface Verdict {
@@ -33,7 +35,7 @@ export function check(evidence: Evidence): Verdict {
   const sends = checkSends(model, history)
   const devices = checkDevices(model, history)
   const unread = checkUnread(model, history)
-  const archived = checkArchive(model, archive)
+  const archived = checkArchive(model, archive, evidence.archivedMessages)
   const dead = deadLetters.map(
     (record): Finding => ({ kind: 'dead-letter', detail: deadLetterText(schemas, record) }),
   )

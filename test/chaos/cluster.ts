@@ -1,0 +1,139 @@
+/** Three brokers with replication 3, Redis, ClickHouse, and two processes of each role; the writers behind the proxy. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { systemClock } from '../../infra/clock.ts'
+import { loadConfig, requireServices } from '../../infra/config.ts'
+import { freePorts } from '../../infra/embedded/ports.ts'
+import { type Embedded, startEmbedded } from '../../infra/embedded/services.ts'
+import { kafkaStore } from '../../infra/kafka/store.ts'
+import { createLogger } from '../../infra/log.ts'
+import { setup } from '../../infra/setup.ts'
+import { untilReady } from '../../infra/supervisor/ready.ts'
+import type { LogStore } from '../../schemas/ports.ts'
+import { type KafkaProxy, startKafkaProxy } from '../support/kafka-proxy.ts'
+import type { Random } from './random.ts'
+import { type RoleHandle, type RoleKind, roleKinds, startRole } from './role.ts'
+import { partitions } from './settings.ts'
+
+export interface Cluster {
+  readonly dir: string
+  readonly engines: Embedded<{ kafka: true; redis: true; clickhouse: true }>
+  readonly proxy: KafkaProxy
+  readonly roles: readonly RoleHandle[]
+  readonly urls: readonly string[]
+  readonly secretFile: string
+  readonly store: LogStore
+  stop(): Promise<void>
+}
+
+export interface ClusterOptions {
+  readonly dir: string
+  readonly enginesDir: string
+  readonly random: Random
+  /** Files to load into the processes of a role before its main. */
+  readonly preloads: (kind: RoleKind) => readonly string[]
+  readonly say: (line: string) => void
+  readonly died: (name: string, how: string) => void
+}
+
+const brokerHeapMb = 320
+const roleGraceMs = 10_000
+
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const { dir, say } = options
+  const logs = path.join(dir, 'logs')
+  mkdirSync(logs, { recursive: true })
+  const log = createLogger({ name: 'chaos', level: 'error' })
+  const engines = await startEmbedded({
+    dataDir: path.join(dir, 'data'),
+    enginesDir: options.enginesDir,
+    need: { kafka: true, redis: true, clickhouse: true },
+    kafkaNodes: 3,
+    kafkaHeapMb: brokerHeapMb,
+    progress: ({ name, text, ms }) => say(`${name} ${text}${ms === undefined ? '' : ` in ${ms} ms`}`),
+    log,
+  })
+  const roles: RoleHandle[] = []
+  let proxy: KafkaProxy | undefined
+  const stop = async () => {
+    await Promise.all(roles.filter(({ kind }) => kind === 'gateway').map((role) => role.stop(roleGraceMs)))
+    await Promise.all(roles.map((role) => role.stop(roleGraceMs)))
+    await proxy?.close()
+    await engines.stop()
+  }
+  try {
+    proxy = await startKafkaProxy(engines.kafka.brokers)
+    const secretFile = path.join(dir, 'token-secret')
+    writeFileSync(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 })
+    const direct = engines.kafka.brokers.join(',')
+    const base = {
+      ...ownEnvironment(),
+      LONGWIRE_DATA: path.join(dir, 'data'),
+      LONGWIRE_ENGINES: options.enginesDir,
+      LONGWIRE_KAFKA: direct,
+      LONGWIRE_KAFKA_REPLICATION: '3',
+      LONGWIRE_KAFKA_MIN_INSYNC: '2',
+      LONGWIRE_REDIS: engines.redis.url,
+      LONGWIRE_CLICKHOUSE: engines.clickhouse.url,
+      LONGWIRE_PARTITIONS: String(partitions),
+      LONGWIRE_TOKEN_SECRET_FILE: secretFile,
+      LONGWIRE_HOST: '127.0.0.1',
+    }
+    const config = requireServices(loadConfig(base), ['kafka', 'redis', 'clickhouse'])
+    await setup(config, log)
+    const ports = await freePorts(4)
+    const ready: string[] = []
+    const urls: string[] = []
+    const proxied = proxy.brokers.join(',')
+    for (const kind of roleKinds)
+      for (const index of [1, 2]) {
+        const name = `${kind}-${index}`
+        const env: Record<string, string> = { ...base, LONGWIRE_PROCESS_NAME: name }
+        if (kind === 'gateway' || kind === 'sequencer') env.LONGWIRE_KAFKA = proxied
+        if (kind === 'gateway') {
+          const [port = 0, apiPort = 0] = ports.slice((index - 1) * 2)
+          Object.assign(env, {
+            LONGWIRE_GATEWAY_ID: `gw-${index}`,
+            LONGWIRE_PORT: String(port),
+            LONGWIRE_API_PORT: String(apiPort),
+          })
+          urls.push(`ws://127.0.0.1:${port}/ws`)
+          ready.push(`http://127.0.0.1:${apiPort}/ready`)
+        }
+        const spec = {
+          name,
+          kind,
+          env,
+          logFile: path.join(logs, `${name}.log`),
+          preloads: options.preloads(kind),
+        }
+        roles.push(
+          startRole(spec, {
+            record: engines.record,
+            restartAfterMs: () => options.random.between(500, 1_000),
+            died: options.died,
+          }),
+        )
+      }
+    await Promise.all(ready.map((url) => untilReady(url, () => false)))
+    const store = kafkaStore(
+      { brokers: engines.kafka.brokers, clientId: 'chaos' },
+      { debug() {}, info() {}, warn() {}, error() {} },
+      systemClock,
+    )
+    return { dir, engines, proxy, roles, urls, secretFile, store, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** The environment without settings of ours, which are checked strictly, and without what a test runner adds. */
+function ownEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value === undefined || name.startsWith('LONGWIRE_') || name === 'NODE_OPTIONS' ? [] : [[name, value]],
+    ),
+  )
+}

@@ -1,0 +1,64 @@
+/** A run in which a fault was not seen to bite proves nothing: it is void. */
+import type { Verdict } from './checker/check.ts'
+import type { Entry } from './checker/types.ts'
+import type { Cluster } from './cluster.ts'
+import { throughIn } from './latency.ts'
+import type { Load } from './load-process.ts'
+import type { Bites } from './nemesis.ts'
+import { roleKinds } from './role.ts'
+import { partitions, type RunSettings } from './settings.ts'
+
+/** Share of the sends during a store's outage that were committed and delivered before it ended. Kills overlap with it. */
+const throughShareMin = 0.3
+const okShareMin = 0.5
+
+/** Why the run counts for nothing; empty when it counts. */
+export function voidReasons(
+  settings: RunSettings,
+  cluster: Cluster,
+  bites: Bites,
+  load: Load,
+  verdict: Verdict,
+  history: readonly Entry[],
+): string[] {
+  const reasons: string[] = bites.blunt.map((text) => `fault without effect: ${text}`)
+  const need = (right: boolean, reason: string) => void (right || reasons.push(reason))
+  const { faults } = settings
+  const kills = roleKinds.reduce((sum, kind) => sum + bites.kills[kind], 0)
+  need(kills >= settings.kills, `${kills} of ${settings.kills} kills`)
+  if (settings.kills >= roleKinds.length)
+    for (const kind of roleKinds) need(bites.kills[kind] > 0, `no ${kind} was killed`)
+  if (bites.kills.sequencer > 0 || faults.includes('zombie'))
+    need(verdict.claims > partitions, `${verdict.claims} claims: no partition was taken over`)
+  if (bites.kills.gateway > 0) need(load.stats().reconnects > 0, 'no client reconnected')
+  const hits = cluster.proxy.hits()
+  need(hits >= settings.drops, `${hits} of ${settings.drops} produce answers were lost`)
+  if (faults.includes('zombie')) {
+    need(bites.zombies > 0, 'no zombie')
+    need(
+      verdict.stale > 0 || zombieLost(history, verdict),
+      'no stale record, and no claim while the zombie slept: its partitions were not taken',
+    )
+  }
+  need(!faults.includes('broker-kill') || bites.brokerKills > 0, 'no broker was killed')
+  need(!faults.includes('broker-pause') || bites.brokerPauses > 0, 'no broker was paused')
+  need(!faults.includes('redis-empty') || bites.redisEmptied > 0, 'Redis was not seen empty')
+  need(!faults.includes('clickhouse-stop') || bites.clickhouseStops > 0, 'ClickHouse was not stopped')
+  for (const { store, from, to } of bites.storeOutages) {
+    const { invoked, through } = throughIn(history, from, to)
+    need(invoked > 0, `nothing was sent while ${store} was down`)
+    need(
+      through >= invoked * throughShareMin,
+      `${through} of ${invoked} sends went through while ${store} was down`,
+    )
+  }
+  const wanted = settings.seconds * settings.ratePerSecond * okShareMin
+  need(verdict.sends.ok >= wanted, `${verdict.sends.ok} sends committed, ${wanted} are needed`)
+  return reasons
+}
+
+/** Other claims appeared in the log while it slept, seen by the time of the records around them. */
+function zombieLost(history: readonly Entry[], verdict: Verdict): boolean {
+  const slept = history.some((entry) => entry.op === 'fault zombie' && entry.phase === 'ok')
+  return slept && verdict.claims > partitions + 1
+}

@@ -1,0 +1,188 @@
+/** One device of one user, on the SDK alone; everything it does and sees goes to the history. */
+import { randomUUID } from 'node:crypto'
+import {
+  type Client,
+  connect,
+  LongwireError,
+  type Message,
+  memoryStore,
+  type Sent,
+} from '../../../client/index.ts'
+import { hashOfText } from '../checker/log.ts'
+import type { Entry } from '../checker/types.ts'
+import type { History } from '../history.ts'
+
+export interface Device {
+  readonly name: string
+  readonly user: string
+  readonly online: boolean
+  /** Commands without an outcome. */
+  readonly pending: number
+  readonly seen: ReadonlyMap<string, number>
+  send(target: { to: string } | { conversationId: string }): Promise<Sent | null>
+  command(
+    op: string,
+    conv: string | undefined,
+    call: (client: Client) => Promise<Sent | null>,
+  ): Promise<Sent | null>
+  /** Goes offline and comes back, with what it kept. */
+  bounce(awayMs: number): Promise<void>
+  readonly totals: Totals
+  close(): Promise<void>
+}
+
+export interface Totals {
+  attempts: number
+  ok: number
+  fail: number
+  received: number
+  reconnects: number
+  resends: number
+  duplicates: number
+  gapsHealed: number
+  jumps: number
+}
+
+export interface DeviceOptions {
+  readonly user: string
+  readonly deviceId: string
+  readonly urls: readonly string[]
+  readonly token: string
+  readonly history: History
+  readonly received: (device: Device, message: Message) => void
+}
+
+/** Refusals that never left this process; the command did not happen. */
+const neverSent = new Set(['outbox_full', 'bad_call'])
+/** Outcomes that say nothing about whether it happened. */
+const unknown = new Set(['closed', 'timeout'])
+let counter = 0
+
+export async function openDevice(options: DeviceOptions): Promise<Device> {
+  const { user, deviceId, history } = options
+  const name = `${user}/${deviceId}`
+  const store = memoryStore()
+  const seen = new Map<string, number>()
+  const totals: Totals = {
+    ...{ attempts: 0, ok: 0, fail: 0, received: 0, reconnects: 0 },
+    ...{ resends: 0, duplicates: 0, gapsHealed: 0, jumps: 0 },
+  }
+  let pending = 0
+  let client: Client
+  let away = false
+
+  const note = (entry: Omit<Entry, 't_mono' | 'proc' | 'dev'>) => history.add({ dev: name, ...entry })
+  const open = async (): Promise<Client> => {
+    let onlineBefore = false
+    note({ op: 'connect', phase: 'invoke' })
+    const opened = await connect({
+      ...{ url: options.urls, token: options.token, deviceId, deviceType: 'chaos', store },
+      // A device that was cut off for long must still see every message, one by one.
+      ...{ catchUpMax: 100_000, connectTimeoutMs: 0 },
+      on: {
+        message(message) {
+          const { conversationId: conv, seq, packId, content } = message
+          totals.received += 1
+          seen.set(conv, (seen.get(conv) ?? 0) + 1)
+          const hash = content === null ? null : hashOfText(content.text ?? '')
+          note({ op: 'recv', phase: 'ok', conv, seq, packId, hash })
+          options.received(device, message)
+        },
+        conversation({ conversationId: conv, reason, lastSeq: seq }) {
+          if (reason === 'jumped') note({ op: 'jumped', phase: 'info', conv, seq })
+        },
+        state({ state, code, address }) {
+          const how = { code: code ?? '', detail: address ?? '' }
+          if (state === 'online') note({ op: onlineBefore ? 'reconnect' : 'connect', phase: 'ok', ...how })
+          else if (state === 'waiting' || state === 'closed')
+            note({ op: 'disconnect', phase: 'info', ...how })
+          if (state === 'online') onlineBefore = true
+        },
+      },
+    })
+    return opened
+  }
+  const settle = () => {
+    const { reconnects, resends, duplicates, gapsHealed, jumps } = client.stats()
+    totals.reconnects += reconnects
+    totals.resends += resends
+    totals.duplicates += duplicates
+    totals.gapsHealed += gapsHealed
+    totals.jumps += jumps
+  }
+
+  async function command(
+    op: string,
+    conv: string | undefined,
+    call: (client: Client) => Promise<Sent | null>,
+    hash?: string,
+  ): Promise<Sent | null> {
+    counter += 1
+    const id = `${process.pid}-${counter}`
+    totals.attempts += 1
+    pending += 1
+    note({ op, phase: 'invoke', id, conv, ...(hash === undefined ? {} : { hash }) })
+    try {
+      const sent = await call(client)
+      totals.ok += 1
+      note({ op, phase: 'ok', id, conv: sent?.conversationId ?? conv, seq: sent?.seq, packId: sent?.packId })
+      return sent ?? null
+    } catch (error) {
+      const code = error instanceof LongwireError ? error.code : String(error)
+      const sure = neverSent.has(code) || (error instanceof LongwireError && !unknown.has(code))
+      if (sure) totals.fail += 1
+      note({ op, phase: sure ? 'fail' : 'info', id, conv, code })
+      return null
+    } finally {
+      pending -= 1
+    }
+  }
+
+  const device: Device = {
+    name,
+    user,
+    seen,
+    get online() {
+      return !away && client.state === 'online'
+    },
+    get pending() {
+      return pending
+    },
+    get totals() {
+      const live = away ? null : client.stats()
+      return {
+        ...totals,
+        reconnects: totals.reconnects + (live?.reconnects ?? 0),
+        resends: totals.resends + (live?.resends ?? 0),
+        duplicates: totals.duplicates + (live?.duplicates ?? 0),
+        gapsHealed: totals.gapsHealed + (live?.gapsHealed ?? 0),
+        jumps: totals.jumps + (live?.jumps ?? 0),
+      }
+    },
+    send(target) {
+      const text = `${randomUUID()} ${counter} ${'.'.repeat(40)}`
+      const conv = 'to' in target ? pairOf(user, target.to) : target.conversationId
+      return command('send', conv, (live) => live.send({ ...target, text }), hashOfText(text))
+    },
+    command: (op, conv, call) => command(op, conv, call),
+    async bounce(awayMs) {
+      if (away || pending > 0) return
+      away = true
+      settle()
+      await client.close()
+      await new Promise((resolve) => setTimeout(resolve, awayMs))
+      client = await open()
+      away = false
+    },
+    async close() {
+      if (away) return
+      away = true
+      await client.close({ deadlineMs: 1_000 })
+    },
+  }
+  note({ op: 'watch', phase: 'ok' })
+  client = await open()
+  return device
+}
+
+const pairOf = (a: string, b: string) => (a < b ? `p2p:${a}:${b}` : `p2p:${b}:${a}`)

@@ -1,0 +1,137 @@
+/** The report block of a run. */
+import type { Verdict } from './checker/check.ts'
+import type { Finding, FindingKind } from './checker/types.ts'
+import type { Times } from './latency.ts'
+import type { LoadStats } from './load/protocol.ts'
+import type { Bites } from './nemesis.ts'
+import type { Slope } from './resources.ts'
+import { faultText, type Planned } from './schedule.ts'
+import type { RunSettings } from './settings.ts'
+
+export interface RunResult {
+  readonly settings: RunSettings
+  readonly plan: readonly Planned[]
+  readonly findings: readonly Finding[]
+  readonly voids: readonly string[]
+  readonly verdict: Verdict
+  readonly times: Times
+  readonly slopes: readonly Slope[]
+  readonly stats: LoadStats
+  readonly bites: Bites
+  readonly hits: number
+  readonly restMs: number | null
+  readonly ownDeaths: readonly string[]
+  readonly versions: string
+  readonly topics: ReadonlyMap<string, number>
+}
+
+const examplesMax = 6
+const groups: readonly [string, readonly FindingKind[]][] = [
+  ['lost', ['lost']],
+  ['duplicated', ['duplicated', 'seen-twice']],
+  ['forked', ['forked', 'altered', 'untrue']],
+  ['gaps', ['gap', 'missing', 'history', 'unanswered']],
+  ['inversions', ['inversion', 'send-order']],
+  ['wrong answers', ['ack-wrong', 'ack-reused', 'wrong-repeat', 'aborted', 'ghost', 'unsettled']],
+  ['trespass', ['trespass', 'outsider']],
+  ['unsound writes', ['unsound-write', 'time-backwards']],
+  ['unread mismatches', ['unread']],
+  ['dead or undecodable', ['dead-letter', 'undecodable']],
+]
+
+export function reportOf(result: RunResult): string {
+  const { verdict, times, stats, bites, settings, findings } = result
+  const { sends, devices } = verdict
+  const count = (kinds: readonly FindingKind[]) => findings.filter(({ kind }) => kinds.includes(kind)).length
+  const ms = (value: number) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`
+  const percentiles = ({ count: n, p50Ms, p99Ms, maxMs }: Times['ack']) =>
+    `p50 ${ms(p50Ms)}   p99 ${ms(p99Ms)}   max ${ms(maxMs)}   (${n})`
+  const kills = Object.entries(bites.kills).map(([role, n]) => `${role} ${n}`)
+  const row = (name: string, text: string | number) => `  ${name.padEnd(22)}${text}`
+  const fastest = (pick: (slope: Slope) => number, unit: string) =>
+    [...result.slopes]
+      .sort((a, b) => pick(b) - pick(a))
+      .slice(0, 4)
+      .map((slope) => `${slope.name} ${pick(slope).toFixed(1)}`)
+      .join('   ')
+      .concat(`   (${unit} per minute, longest lives)`)
+  const lines = [
+    '',
+    '── chaos report ─────────────────────────────────────────────────────────────',
+    row(
+      'seed',
+      `${settings.seed}   (${settings.seconds} s of load, ${settings.ratePerSecond}/s, ${settings.users} users)`,
+    ),
+    row('versions', result.versions),
+    row(
+      'commands',
+      `attempts ${sends.attempts}   ok ${sends.ok}   fail ${sends.fail}   info ${sends.info}   recovered ${sends.recovered}`,
+    ),
+    row(
+      'log',
+      `${verdict.model.accepted.length} accepted   ${verdict.model.streams.size} streams   ${verdict.claims} claims   ${verdict.stale} stale records rejected`,
+    ),
+    row('topics', [...result.topics].map(([name, n]) => `${name} ${n}`).join('   ')),
+    row(
+      'devices',
+      `${devices.devices}   saw ${devices.received}   read at the end ${devices.read}   unread counts compared ${verdict.unreadCompared}`,
+    ),
+    row(
+      'client',
+      `reconnects ${stats.reconnects}   resends ${stats.resends}   raw duplicates dropped ${stats.duplicates}   gaps healed ${stats.gapsHealed}   jumps ${stats.jumps}`,
+    ),
+    ...groups.map(([name, kinds]) => row(name, count(kinds))),
+    row(
+      'archive',
+      `missing ${count(['archive-missing'])}   extra ${count(['archive-extra'])}   hash-bad ${count(['archive-hash'])}   (${verdict.archiveRows} rows)`,
+    ),
+    row('ack', percentiles(times.ack)),
+    row('delivery', percentiles(times.delivery)),
+    row('unavailable at most', ms(times.unavailableMsMax)),
+    row(
+      'time to heal',
+      `${ms(times.healMs)} until what was under way had its outcome, ${result.restMs === null ? 'never at rest' : `${ms(result.restMs)} until all was at rest`}`,
+    ),
+    row(
+      'RSS',
+      fastest((slope) => slope.rssMbPerMin, 'MB'),
+    ),
+    row(
+      'fds',
+      fastest((slope) => slope.fdsPerMin, 'files'),
+    ),
+    row(
+      'faults',
+      `kills: ${kills.join(', ')}; zombies ${bites.zombies}, broker kills ${bites.brokerKills}, broker pauses ${bites.brokerPauses},`,
+    ),
+    row(
+      '',
+      `answers lost ${result.hits}, Redis emptied ${bites.redisEmptied}, ClickHouse stops ${bites.clickhouseStops}; deaths of their own: ${result.ownDeaths.length}`,
+    ),
+    ...result.ownDeaths.map((text) => row('', text)),
+    row('schedule', ''),
+    ...result.plan.map(
+      ({ atMs, fault }) => `    ${(atMs / 1_000).toFixed(1).padStart(6)} s  ${faultText(fault)}`,
+    ),
+    '─────────────────────────────────────────────────────────────────────────────',
+    ...examples(findings),
+    ...result.voids.map((reason) => `VOID: ${reason}`),
+    verdictLine(result),
+  ]
+  return lines.join('\n')
+}
+
+export function examples(findings: readonly Finding[]): string[] {
+  const byKind = new Map<string, string[]>()
+  for (const { kind, detail } of findings) byKind.set(kind, [...(byKind.get(kind) ?? []), detail])
+  return [...byKind].flatMap(([kind, details]) => [
+    `${kind}: ${details.length}`,
+    ...details.slice(0, examplesMax).map((detail) => `    ${detail}`),
+  ])
+}
+
+function verdictLine({ findings, voids, settings }: RunResult): string {
+  if (findings.length > 0) return `FAILED: ${findings.length} violations (LONGWIRE_SEED=${settings.seed})`
+  if (voids.length > 0) return `VOID: the run proves nothing (LONGWIRE_SEED=${settings.seed})`
+  return 'PASSED: nothing acknowledged was lost, doubled or reordered, and every fault was seen to bite'
+}

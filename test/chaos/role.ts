@@ -1,0 +1,118 @@
+/** One role process of the cluster: started, hurt, and started again after a death, as an orchestrator would. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import path from 'node:path'
+import type { RunRecord } from '../../infra/embedded/run-record.ts'
+
+export type RoleKind = 'sequencer' | 'fanout' | 'gateway' | 'projection'
+export const roleKinds: readonly RoleKind[] = ['sequencer', 'fanout', 'gateway', 'projection']
+
+const mains: Record<RoleKind, readonly string[]> = {
+  sequencer: ['processors/main.ts', 'sequencer'],
+  fanout: ['processors/main.ts', 'fanout'],
+  gateway: ['gateway/main.ts'],
+  projection: ['projections/main.ts', 'all'],
+}
+const root = path.resolve(import.meta.dirname, '../..')
+
+export interface RoleSpec {
+  readonly name: string
+  readonly kind: RoleKind
+  readonly env: Readonly<Record<string, string>>
+  readonly logFile: string
+  /** Files loaded before the main: how a broken build is made. */
+  readonly preloads: readonly string[]
+}
+
+export interface RoleHandle {
+  readonly name: string
+  readonly kind: RoleKind
+  readonly pid: number
+  readonly running: boolean
+  /** Taken by a fault: others leave it alone. */
+  busy: boolean
+  signal(signal: NodeJS.Signals): void
+  /** Deaths that no fault of ours asked for. */
+  readonly ownDeaths: readonly string[]
+  readonly starts: number
+  stop(graceMs: number): Promise<void>
+}
+
+export function startRole(
+  spec: RoleSpec,
+  deps: { record: RunRecord; restartAfterMs: () => number; died: (name: string, how: string) => void },
+): RoleHandle {
+  let child: ChildProcess | undefined
+  let running = false
+  let stopping = false
+  let killed = false
+  let starts = 0
+  let timer: NodeJS.Timeout | undefined
+  let exited: Promise<void> = Promise.resolve()
+  const ownDeaths: string[] = []
+
+  const start = () => {
+    const out = openSync(spec.logFile, 'a', 0o600)
+    const [file = '', ...rest] = mains[spec.kind]
+    const imports = spec.preloads.flatMap((preload) => ['--import', preload])
+    const started = spawn(process.execPath, [...imports, path.join(root, file), ...rest], {
+      env: { ...spec.env },
+      cwd: root,
+      detached: true,
+      stdio: ['ignore', out, out, 'ipc'],
+    })
+    closeSync(out)
+    child = started
+    running = true
+    killed = false
+    starts += 1
+    const { pid } = started
+    if (pid !== undefined) deps.record.add(spec.name, pid)
+    exited = new Promise((resolve) => {
+      started.once('error', () => resolve())
+      started.once('exit', (code, signal) => {
+        running = false
+        if (pid !== undefined) deps.record.remove(pid)
+        resolve()
+        if (stopping) return
+        if (!killed) {
+          const how = signal ?? `code ${code}`
+          ownDeaths.push(how)
+          deps.died(spec.name, how)
+        }
+        timer = setTimeout(start, deps.restartAfterMs())
+      })
+    })
+  }
+  start()
+
+  return {
+    name: spec.name,
+    kind: spec.kind,
+    busy: false,
+    get pid() {
+      return child?.pid ?? 0
+    },
+    get running() {
+      return running
+    },
+    get starts() {
+      return starts
+    },
+    ownDeaths,
+    signal(signal) {
+      if (signal === 'SIGKILL') killed = true
+      if (running) child?.kill(signal)
+    },
+    async stop(graceMs) {
+      stopping = true
+      clearTimeout(timer)
+      if (!running) return
+      child?.kill('SIGTERM')
+      child?.kill('SIGCONT')
+      const hard = setTimeout(() => child?.kill('SIGKILL'), graceMs)
+      await exited
+      clearTimeout(hard)
+    },
+  }
+}

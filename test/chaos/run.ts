@@ -1,0 +1,151 @@
+/** One run: start, load with faults, heal, rest, read everything, judge. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { schemasIn } from './checker/avro.ts'
+import { check } from './checker/check.ts'
+import { countMessages, readArchive } from './checker/read-archive.ts'
+import { readTopic, topicSizes } from './checker/read-topics.ts'
+import type { Finding, Raw } from './checker/types.ts'
+import { type Cluster, startCluster } from './cluster.ts'
+import { voidReasons } from './guards.ts'
+import { openHistory, readHistory } from './history.ts'
+import { timesOf } from './latency.ts'
+import { type Load, startLoad } from './load-process.ts'
+import { startNemesis } from './nemesis.ts'
+import { untilAtRest } from './quiesce.ts'
+import { randomOf } from './random.ts'
+import type { RunResult } from './report.ts'
+import { watchResources } from './resources.ts'
+import type { RoleKind } from './role.ts'
+import { scheduleOf } from './schedule.ts'
+import { quiesceMsMax, type RunSettings } from './settings.ts'
+import { dumpSchemas, ensureTools } from './tools.ts'
+
+export interface RunOptions {
+  readonly settings: RunSettings
+  readonly dir: string
+  readonly enginesDir: string
+  readonly preloads: (kind: RoleKind) => readonly string[]
+  readonly restMsMax?: number
+  readonly say: (line: string) => void
+  /** Stops everything when it is called; set as soon as there is something to stop. */
+  readonly onStop: (stop: () => Promise<void>) => void
+}
+
+const root = path.resolve(import.meta.dirname, '../..')
+const progressEveryMs = 10_000
+const topicsRead = ['im.commands', 'im.events', 'im.dead-letters'] as const
+
+export async function runChaos(options: RunOptions): Promise<RunResult> {
+  const { settings, dir, say } = options
+  const lib = await ensureTools(options.enginesDir, say)
+  const ownDeaths: string[] = []
+  const cluster = await startCluster({
+    ...{ dir, enginesDir: options.enginesDir, preloads: options.preloads, say },
+    random: randomOf(settings.seed ^ 0xc1a5),
+    died(name, how) {
+      ownDeaths.push(`${name}: ${how}`)
+      say(`${name} ended by itself (${how})`)
+    },
+  })
+  let load: Load | undefined
+  let stopped: Promise<void> | undefined
+  const stop = () => {
+    stopped ??= (async () => {
+      load?.kill()
+      await cluster.stop()
+    })()
+    return stopped
+  }
+  options.onStop(stop)
+  try {
+    load = await startLoad(cluster, settings)
+    say(`${load.stats().devices || settings.users} devices are connected`)
+    const driven = await drive(cluster, load, options)
+    const findings: Finding[] = []
+    if (driven.restless !== null)
+      findings.push({ kind: 'unsettled', detail: `not at rest: ${driven.restless}` })
+    say('reading everything back through the client')
+    for (const error of await load.finalRead()) findings.push({ kind: 'history', detail: error })
+    const stats = load.stats()
+    await load.exit()
+    say("reading the topics with Kafka's console consumer")
+    const tools = { lib, brokers: cluster.engines.kafka.brokers.join(',') }
+    const [commands = [], events = [], deadLetters = []] = await inTurn(topicsRead, (topic) =>
+      readTopic(tools, topic),
+    )
+    const topics = await topicSizes(tools, 'im\\..*')
+    const { url } = cluster.engines.clickhouse
+    const archive = await readArchive(url, 'longwire')
+    const archivedMessages = await countMessages(url, 'longwire')
+    say('checking')
+    const history = await readHistory([load.historyFile, path.join(dir, 'history-run.jsonl')])
+    const schemas = schemasIn([path.join(root, 'schemas/history'), dumpSchemas(dir)])
+    const verdict = check({ schemas, commands, events, deadLetters, history, archive, archivedMessages })
+    findings.push(...verdict.findings)
+    return {
+      ...{ settings, plan: driven.plan, findings, verdict, stats, topics, ownDeaths },
+      ...{ bites: driven.bites, slopes: driven.slopes, restMs: driven.restMs },
+      hits: cluster.proxy.hits(),
+      voids: voidReasons(settings, cluster, driven.bites, load, verdict, history),
+      times: timesOf(history),
+      versions: versions(),
+    }
+  } finally {
+    await stop()
+  }
+}
+
+async function drive(cluster: Cluster, load: Load, options: RunOptions) {
+  const { settings, say } = options
+  const history = openHistory(path.join(options.dir, 'history-run.jsonl'), 'run')
+  const plan = scheduleOf(settings)
+  await load.begin()
+  say(`load of ${settings.ratePerSecond}/s has begun; ${plan.length} faults in ${settings.seconds} s`)
+  const resources = watchResources(cluster.roles)
+  const nemesis = startNemesis(cluster, plan, history, say)
+  const progress = setInterval(() => {
+    const { ok, fail, pending, received, online, devices, reconnects } = load.stats()
+    say(
+      `committed ${ok}, refused ${fail}, under way ${pending}, seen ${received}, online ${online}/${devices}, reconnects ${reconnects}, answers lost ${cluster.proxy.hits()}`,
+    )
+  }, progressEveryMs)
+  try {
+    await new Promise((resolve) => setTimeout(resolve, settings.seconds * 1_000))
+    await nemesis.done
+  } finally {
+    clearInterval(progress)
+    nemesis.stop()
+  }
+  const slopes = resources.stop()
+  load.quiet()
+  say('no more load and no more faults')
+  const fromMs = performance.now()
+  const restless = await untilAtRest(cluster, load, options.restMsMax ?? quiesceMsMax, say)
+  const restMs = restless === null ? performance.now() - fromMs : null
+  await history.close()
+  return { plan, bites: nemesis.bites, slopes, restless, restMs }
+}
+
+async function inTurn<K>(keys: readonly K[], read: (key: K) => Promise<Raw[]>): Promise<Raw[][]> {
+  const out: Raw[][] = []
+  for (const key of keys) out.push(await read(key))
+  return out
+}
+
+function versions(): string {
+  const { version, dependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    version: string
+    dependencies: Record<string, string>
+  }
+  let commit = 'unknown'
+  try {
+    commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, stdio: 'pipe' })
+      .toString()
+      .trim()
+  } catch {
+    // Not a clone: the version alone must do.
+  }
+  return `longwire ${version} (${commit})   Kafka 4.1.0 x 3   kafkajs ${dependencies.kafkajs}   Node ${process.versions.node}`
+}
