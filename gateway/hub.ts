@@ -2,7 +2,7 @@
  * The shell around sessions: turns what transports, timers and answers bring into inputs, and effects into calls. Every
  * await ends in an input, and a session that closed meanwhile takes none: nothing here touches a socket after its end.
  */
-import type { CodeName } from '../schemas/codes.ts'
+import { type CodeName, codes } from '../schemas/codes.ts'
 import type { ServerFrame } from '../schemas/frames.ts'
 import { limits } from '../schemas/limits.ts'
 import type { Clock, Logger } from '../schemas/ports.ts'
@@ -11,7 +11,7 @@ import type { CommandSink } from './commands.ts'
 import type { Connection, Connections, Socket } from './connections.ts'
 import type { Counters } from './counters.ts'
 import { frameCodecs } from './frames/codecs.ts'
-import type { Encoding } from './frames/frame-codec.ts'
+import { type Encoding, unreadable } from './frames/frame-codec.ts'
 import type { Outbox } from './outbox.ts'
 import { acknowledge, type PushLimits, resend } from './push.ts'
 import type { Reading } from './reading.ts'
@@ -208,7 +208,10 @@ export function createHub(options: HubOptions): Hub {
     received(connection, bytes) {
       if (connection.session.phase === 'closed') return
       counters.framesIn += 1
-      const decoded = connection.codec.decode(bytes)
+      const decoded =
+        bytes.length > limits.frameBytesMax
+          ? unreadable('frame_too_large', codes.frame_too_large.text)
+          : connection.codec.decode(bytes)
       if (decoded.ok) input(connection, { kind: 'frame', frame: decoded.frame, content: decoded.content })
       else {
         counters.framesUnreadable += 1

@@ -4,7 +4,7 @@
  */
 import { open } from '../schemas/avro.ts'
 import { history } from '../schemas/codec.ts'
-import type { Clock, Fault, Logger, LogRecord, LogStore } from '../schemas/ports.ts'
+import { type Clock, Fault, type Logger, type LogRecord, type LogStore } from '../schemas/ports.ts'
 import { records } from '../schemas/records.ts'
 import { deliveriesTopic, topics } from '../schemas/topics.ts'
 
@@ -30,6 +30,8 @@ const PARTITION = 0
 /** Deliveries handled in one turn. */
 const SLICE = 256
 const RETRY_MS = 500
+/** A topic that was just created is not known to every broker at once. */
+const CREATE_TRIES_MAX = 20
 /** Ids hold no colon, so that no gateway's groups begin like another's. */
 const groupPrefix = (gatewayId: string): string => `gateway:${gatewayId}:`
 
@@ -37,7 +39,7 @@ const groupPrefix = (gatewayId: string): string => `gateway:${gatewayId}:`
 export async function startInbound(options: InboundOptions): Promise<Inbound> {
   const { store, gatewayId, boot, clock, log } = options
   const admin = await store.admin()
-  await admin.ensureTopics([deliveriesTopic(gatewayId)])
+  await ensureTopic()
   const deliveries = topics.deliveries(gatewayId)
   const group = groupPrefix(gatewayId) + boot
   const next = new Map<string, number>()
@@ -51,6 +53,19 @@ export async function startInbound(options: InboundOptions): Promise<Inbound> {
     topics: [deliveries, topics.gateways],
     compacted: [topics.gateways],
   })
+
+  async function ensureTopic(): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await admin.ensureTopics([deliveriesTopic(gatewayId)])
+        return
+      } catch (error) {
+        const hopeless = error instanceof Fault && error.code === 'partition_count_mismatch'
+        if (hopeless || tries >= CREATE_TRIES_MAX) throw error
+        await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))
+      }
+    }
+  }
 
   async function seekEnds(): Promise<void> {
     try {

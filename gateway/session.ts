@@ -158,6 +158,7 @@ function stepOpen(session: Open, input: Input, now: number): Step {
       return onFrame({ ...session, lastSeenAt: now }, input.frame, input.content, now)
     case 'unreadable': {
       const { code, message, packId, id } = input.problem
+      if (code === 'frame_too_large') return bye(code)
       const refusal = { code, detail: message }
       return withOther({ ...session, lastSeenAt: now }, now, () =>
         packId === null ? [failed(id, refusal)] : [rejected(packId, refusal)],

@@ -83,7 +83,8 @@ export async function openPublicPort(options: PublicPortOptions): Promise<Public
   const app = App()
   app.ws<UserData>('/ws', {
     compression: 0,
-    maxPayloadLength: limits.frameBytesMax,
+    // Somewhat over the limit a frame still gets its code; far over it the transport cuts it off unread.
+    maxPayloadLength: limits.frameBytesMax * 2,
     maxBackpressure: limits.socketBufferBytesMax,
     closeOnBackpressureLimit: true,
     idleTimeout: idleTimeoutSec(options.heartbeatMs),
