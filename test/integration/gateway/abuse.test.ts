@@ -254,7 +254,11 @@ describe('frames of a client that is in', () => {
     }
     const unread = await online()
     unread.raw(pad(limits.frameBytesMax + 1))
-    expect((await unread.closed).code).not.toBe(1000)
+    expect(await unread.next('bye')).toMatchObject({ code: 'frame_too_large' })
+    expect((await unread.closed).code).toBe(4400)
+    const cut = await online()
+    cut.raw(pad(limits.frameBytesMax * 2 + 1))
+    expect((await cut.closed).code).not.toBe(1000)
     client.raw(pad(limits.frameBytesMax))
     expect(await client.closed).toMatchObject({ code: 1000 })
   })
