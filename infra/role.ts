@@ -25,8 +25,13 @@ export interface Role<S extends Service> {
   readonly failed: (fault: Fault) => void
 }
 
+const LAG_SAMPLE_MS = 500
+
 /** Connection settings of Kafka. Throws ConfigError where a credentials file cannot be read. */
-export function kafkaSettings(config: Config & { kafka: readonly string[] }, clientId: string): KafkaSettings {
+export function kafkaSettings(
+  config: Config & { kafka: readonly string[] },
+  clientId: string,
+): KafkaSettings {
   const password = readSecretFile('KAFKA_PASSWORD_FILE', config.kafkaPasswordFile)
   const { kafkaUsername: username, kafkaSasl: mechanism } = config
   return {
@@ -56,23 +61,37 @@ export async function runRole<const S extends Service>(
   }
   const processName = config.processName ?? name
   const log = createLogger({ name: processName, level: config.logLevel })
+  const metrics = createMetrics({ processMetrics: true })
   const steps: ShutdownStep[] = []
   exitOnCrash(log)
   const shutdown = onShutdown(log, steps)
   exitWithParent(() => void shutdown.stop('the supervisor is gone'))
   const failed = (fault: Fault) => {
     log.error({ code: fault.code, err: fault }, 'cannot go on')
+    metrics.inc('longwire_faults_total', 1, { code: fault.code })
     void shutdown.stop(fault.code, 1)
   }
   const kafka = config as unknown as Config & { kafka: readonly string[] }
-  const store = (client: string) => kafkaStore(kafkaSettings(kafka, `${processName}-${client}`), log, systemClock)
-  const metrics = createMetrics({ processMetrics: true })
+  const store = (client: string) =>
+    kafkaStore(kafkaSettings(kafka, `${processName}-${client}`), log, systemClock)
+  metrics.set('longwire_process_info', 1, { role: name, id: processName })
+  sampleEventLoop(metrics)
   try {
     await main({ name: processName, config, log, metrics, clock: systemClock, store, steps, failed })
   } catch (err) {
     log.error({ err }, `${name} could not start`)
     await shutdown.stop('failed to start', 1)
   }
+}
+
+/** A timer that comes late says how long something else held the thread. */
+function sampleEventLoop(metrics: Metrics): void {
+  let due = systemClock.now() + LAG_SAMPLE_MS
+  systemClock.setInterval(() => {
+    const now = systemClock.now()
+    metrics.observe('longwire_event_loop_lag_ms', Math.max(0, now - due))
+    due = now + LAG_SAMPLE_MS
+  }, LAG_SAMPLE_MS)
 }
 
 /** Refuses to run on topics that are missing or of another partition count; creates what is missing. */
