@@ -1,8 +1,10 @@
+import { limits } from './limits.ts'
+
 /**
  * Stream ids. `p2p:<a>:<b>` (ids sorted bytewise), `g:<groupId>`, `u:<userId>`. Ids are `[A-Za-z0-9_.-]{1,64}`,
  * case-sensitive; display names are separate, since real names hold braces, brackets and spaces.
  */
-const ID = /^[A-Za-z0-9_.-]{1,64}$/
+const ID = new RegExp(`^[A-Za-z0-9_.-]{1,${limits.idCharsMax}}$`)
 
 export type StreamRef =
   | { readonly kind: 'p2p'; readonly users: readonly [string, string] }
