@@ -120,7 +120,12 @@ function untilReady(child: ChildProcess, exited: Promise<void>, say: (line: stri
       })
     }
     child.once('error', reject)
-    void exited.then(() => reject(new Error(`the platform did not start: ${last.slice(-3).join(' | ')}`)))
+    void exited.then(() => {
+      const why = last.findLast(
+        (line) => /cannot|must|taken|needed|error/i.test(line) && !line.startsWith('at '),
+      )
+      reject(new Error(`the platform did not start: ${why ?? last.at(-1) ?? 'it said nothing'}`))
+    })
   })
 }
 
