@@ -16,7 +16,10 @@ const GAP_WAIT_MS = 120
 /** Heads are asked once more after connecting: a message sent meanwhile may have missed the online map. */
 const HEADS_AGAIN_MS = 2_000
 const HEADS_JITTER_MS = 500
-const PARTIAL_AGAIN_MS = 1_000
+/** Soon at first, since under load a read model is often a moment behind; then ever more seldom. */
+const HEADS_RETRY_MS_MIN = 100
+const HEADS_RETRY_BASE_MS = 200
+const HEADS_RETRY_CAP_MS = 10_000
 const ASK_MS_MAX = 20_000
 /** Complete pages that do not move a stream on: the server contradicts itself, and the client must not spin for ever. */
 const FRUITLESS_MAX = 8
@@ -90,7 +93,9 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     justConnected = false
     deps.headsTried()
     if (headsFailures > 0)
-      askHeadsIn(PARTIAL_AGAIN_MS + jitteredMs(headsFailures, PARTIAL_AGAIN_MS, 10_000, random))
+      askHeadsIn(
+        HEADS_RETRY_MS_MIN + jitteredMs(headsFailures, HEADS_RETRY_BASE_MS, HEADS_RETRY_CAP_MS, random),
+      )
   }
 
   function behind(log: ConversationLog): void {

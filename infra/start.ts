@@ -1,5 +1,7 @@
 /** `npm start`: all of Longwire on one machine. Engines that have no address are embedded; every role is a child process. */
+import { execFile } from 'node:child_process'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { Fault } from '../schemas/ports.ts'
 import { type Config, ConfigError, loadConfig, requireServices } from './config.ts'
 import { EngineError } from './embedded/engine-process.ts'
@@ -49,7 +51,7 @@ async function start(given: Config): Promise<void> {
   const shownDir = relative.startsWith('..') ? config.dataDir : relative || '.'
   screen.plain(`Longwire: data in ${shownDir}`)
   screen.plain()
-  const engines = await startEngines(config)
+  const [engines] = await Promise.all([startEngines(config), buildPage()])
   if (stopping) return
   const env = roleEnv(config, engines)
   await timed('setup', 'topics and tables', () => setUp(loadConfig({ ...process.env, ...env })))
@@ -82,6 +84,12 @@ async function withPorts(config: Config): Promise<Config> {
     }
   }
   return { ...config, port, apiPort }
+}
+
+/** Bundles web/ into the folder that gateways serve. */
+async function buildPage(): Promise<void> {
+  const build = () => promisify(execFile)(process.execPath, [path.join(root, 'web/build.ts')])
+  await timed('page', 'bundled', async () => void (await build()))
 }
 
 async function startEngines(config: Config): Promise<Embedded<Need>> {

@@ -25,4 +25,4 @@ export async function buildWeb(): Promise<string> {
   return out
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(await buildWeb())
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.stdout.write(`${await buildWeb()}\n`)

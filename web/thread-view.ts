@@ -110,7 +110,7 @@ export function threadView(actions: { back(): void; members(thread: Thread): voi
                   aria: { label: 'Members' },
                   onclick: () => actions.members(thread),
                 },
-                icon('M12 8v5M12 16.5v.5M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Z'),
+                icon('M12 11v5M12 8v.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Z'),
               ),
           ),
       },
