@@ -1,12 +1,15 @@
 /** What must stand before any role runs: topics, and the archive's tables. */
 import { openEnvelope } from '../schemas/codec.ts'
-import type { LogAdmin, Logger, LogStore } from '../schemas/ports.ts'
+import { Fault, type LogAdmin, type Logger, type LogStore } from '../schemas/ports.ts'
 import { sharedTopics, topics } from '../schemas/topics.ts'
 import { clickHouseOptions, migrateArchive } from './clickhouse/migrate.ts'
 import { systemClock } from './clock.ts'
 import { type Config, ConfigError } from './config.ts'
 import { kafkaStore } from './kafka/store.ts'
 import { kafkaSettings } from './role.ts'
+
+const TRIES_MAX = 50
+const RETRY_MS = 200
 
 /**
  * Creates what is missing. Throws ConfigError where the settings do not fit the logs that stand: another partition count, or a
@@ -31,7 +34,7 @@ export async function setup(
 async function checkGeneration(store: LogStore, admin: LogAdmin, config: Config): Promise<void> {
   const ends = new Map<number, number>()
   for (let partition = 0; partition < config.partitions; partition++) {
-    const { begin, end } = await admin.range(topics.events, partition)
+    const { begin, end } = await patiently(() => admin.range(topics.events, partition))
     if (end > begin) ends.set(partition, end)
   }
   if (ends.size === 0) return
@@ -70,6 +73,18 @@ async function checkGeneration(store: LogStore, admin: LogAdmin, config: Config)
     throw new ConfigError(
       `LONGWIRE_GENERATION is ${config.generation}, but the logs are of generation ${newest}: set it to ${newest}`,
     )
+}
+
+/** A topic that was just created may have no leader for a moment. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (err) {
+      if (!(err instanceof Fault) || !err.retriable || tries === TRIES_MAX) throw err
+      await systemClock.sleep(RETRY_MS)
+    }
+  }
 }
 
 function generationOf(value: Buffer | null): number {

@@ -3,7 +3,6 @@
  * failed write holds its partition back and is tried again, with the same batch; the reader never moves past it.
  */
 import { advance, formatPosition, type Position, verdictOf } from '../schemas/accept.ts'
-import { Undecodable } from '../schemas/avro.ts'
 import { decodeEventPayload, openEnvelope } from '../schemas/codec.ts'
 import { type Clock, Fault, type GroupConsumer, type Logger, type LogRecord } from '../schemas/ports.ts'
 import type { Envelope, EventPayload } from '../schemas/records.ts'
@@ -60,33 +59,41 @@ export function createReader(options: ReaderOptions): Reader {
   const owned = new Map<number, Owned>()
   const counts = { applied: 0, undecodable: 0, holes: 0, stale: 0, retries: 0, restarts: 0 }
   const refolded = new Set<number>()
+  const troubled = new Set<number>()
   let stopped = false
   let cancelTick: (() => void) | null = null
   let ticks = 0
 
   const sleep = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
 
+  /** One line when the sink begins to fail and one when all partitions write again, not one for each. */
+  function trouble(partition: number, code: string, reason: string): void {
+    if (troubled.size === 0)
+      logger.warn({ projection: name, code, reason }, 'the sink does not take writes; partitions wait')
+    troubled.add(partition)
+  }
+
+  function well(partition: number): void {
+    if (troubled.delete(partition) && troubled.size === 0)
+      logger.info({ projection: name }, 'the sink takes writes again')
+  }
+
   /** Tries until it works, the partition is taken away or begins anew, or the reader stops: then null. */
-  async function persist<T>(
-    partition: number,
-    of: Owned,
-    what: string,
-    work: () => Promise<T>,
-  ): Promise<T | null> {
+  async function persist<T>(partition: number, of: Owned, work: () => Promise<T>): Promise<T | null> {
     for (let wait = RETRY_MS_MIN, tries = 1; !stopped && owned.get(partition) === of; tries++) {
       try {
         const result = await work()
-        if (tries > 3) logger.info({ projection: name, partition, tries }, `${what} works again`)
+        well(partition)
         return owned.get(partition) === of ? result : null
       } catch (err) {
         if (!(err instanceof Fault)) throw err
         counts.retries++
-        if (tries === 3)
-          logger.warn({ projection: name, partition, code: err.code, err }, `${what} fails; trying on`)
+        if (tries === 3) trouble(partition, err.code, reasonOf(err.cause ?? err))
         await sleep(wait)
         wait = Math.min(2 * wait, RETRY_MS_MAX)
       }
     }
+    well(partition)
     return null
   }
 
@@ -94,7 +101,7 @@ export function createReader(options: ReaderOptions): Reader {
   async function begin(partition: number, fresh: boolean): Promise<void> {
     const of: Owned = { position: null, end: 0, committed: -1 }
     owned.set(partition, of)
-    const position = await persist(partition, of, 'taking a partition over', async () =>
+    const position = await persist(partition, of, async () =>
       sink.begin(partition, await consumer.range(topics.events, partition), fresh),
     )
     if (position === null) return
@@ -141,7 +148,7 @@ export function createReader(options: ReaderOptions): Reader {
       const result =
         some.length === 0 && next.offset === of.position?.offset
           ? 'applied'
-          : await persist(partition, of, 'writing', () => sink.apply(partition, some, next))
+          : await persist(partition, of, () => sink.apply(partition, some, next))
       if (result === 'lost') {
         counts.restarts++
         begins(partition)
@@ -168,7 +175,7 @@ export function createReader(options: ReaderOptions): Reader {
       if (read.kind === 'undecodable' || read.payloadError !== null) {
         counts.undecodable++
         const detail = read.kind === 'undecodable' ? read.detail : (read.payloadError ?? '')
-        const done = await persist(partition, of, 'writing a dead letter', async () => {
+        const done = await persist(partition, of, async () => {
           await options.deadLetter(partition, record, 'undecodable', detail)
           return true
         })
@@ -299,4 +306,4 @@ function readRecord(record: LogRecord, position: Position): Read {
   }
 }
 
-const reasonOf = (err: unknown): string => (err instanceof Undecodable ? err.message : String(err))
+const reasonOf = (err: unknown): string => (err instanceof Error ? err.message : String(err))

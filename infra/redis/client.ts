@@ -170,11 +170,18 @@ function byNode(cluster: Cluster, calls: readonly RedisCall[]): number[][] {
  */
 function deadline<T>(connection: Redis | Cluster, ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
+    let settled = false
+    const give = () => {
+      if (settled) return
       reject(new Error(`no answer within ${ms} ms`))
       if (connection instanceof Redis && connection.status === 'ready') connection.disconnect(true)
-    }, ms)
-    work.then(resolve, reject).finally(() => clearTimeout(timer))
+    }
+    // After a stall of our own the answer may lie in the socket: let that be read first.
+    const timer = setTimeout(() => setImmediate(give), ms)
+    work.then(resolve, reject).finally(() => {
+      settled = true
+      clearTimeout(timer)
+    })
   })
 }
 
