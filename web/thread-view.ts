@@ -43,7 +43,7 @@ export function threadView(actions: { back(): void; members(thread: Thread): voi
   let chat: Chat | null = null
   let shown: string | null = null
 
-  const fit = (): void => {
+  const fitHeight = (): void => {
     box.style.setProperty('height', 'auto')
     box.style.setProperty('height', `${Math.min(box.scrollHeight, 160)}px`)
   }
@@ -51,11 +51,11 @@ export function threadView(actions: { back(): void; members(thread: Thread): voi
     const text = box.value.trim()
     if (!text || !chat) return
     box.value = ''
-    fit()
+    fitHeight()
     chat.send(text)
     scroller.scrollTop = scroller.scrollHeight
   }
-  box.oninput = fit
+  box.oninput = fitHeight
   box.onkeydown = (event) => {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
