@@ -10,7 +10,7 @@ import { kafkaStore } from '../../infra/kafka/store.ts'
 import { createLogger } from '../../infra/log.ts'
 import { setup } from '../../infra/setup.ts'
 import { untilReady } from '../../infra/supervisor/ready.ts'
-import type { LogStore } from '../../schemas/ports.ts'
+import { Fault, type LogStore } from '../../schemas/ports.ts'
 import { type KafkaProxy, startKafkaProxy } from '../support/kafka-proxy.ts'
 import type { Random } from './random.ts'
 import { type RoleHandle, type RoleKind, roleKinds, startRole } from './role.ts'
@@ -81,7 +81,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       LONGWIRE_HOST: '127.0.0.1',
     }
     const config = requireServices(loadConfig(base), ['kafka', 'redis', 'clickhouse'])
-    await setup(config, log)
+    await patiently(() => setup(config, log))
     const ports = await freePorts(4)
     const ready: string[] = []
     const urls: string[] = []
@@ -126,6 +126,18 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+/** Brokers that have just met elect leaders for a while. */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof Fault && error.retriable) || attempt === 20) throw error
+      await new Promise((resolve) => setTimeout(resolve, 1_000))
+    }
   }
 }
 

@@ -54,12 +54,17 @@ export async function startKafkaProxy(brokers: readonly string[]): Promise<Kafka
     for (const socket of [client, broker]) {
       sockets.add(socket)
       socket.setNoDelay(true)
-      socket.on('error', cut)
       socket.on('close', () => {
         sockets.delete(socket)
         cut()
       })
     }
+    client.on('error', cut)
+    broker.on('error', () => {
+      // A broker that is down refuses; a reset is the nearest that can follow an accepted connection.
+      if (broker.connecting || broker.pending) client.resetAndDestroy()
+      cut()
+    })
     onFrames(client, (frame) => {
       const request = parseRequest(frame)
       if (request.apiVersion > (versionsMax.get(request.apiKey) ?? Infinity)) return cut()
