@@ -13,6 +13,7 @@ const closeCodes: Partial<Record<CodeName, number>> = {
   too_many_connections: 4429,
   rate_limited: 4429,
   draining: 4503,
+  internal: 4500,
 }
 const NORMAL = 1000
 const BAD_REQUEST = 4400

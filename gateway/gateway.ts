@@ -47,6 +47,8 @@ export interface Gateway {
   stop(leave: boolean): Promise<void>
 }
 
+/** Under load something is always in flight: clients that are told to go send the rest elsewhere, with the same packId. */
+const GRACE_MS_MAX = 250
 const APPENDS_WAIT_MS_MAX = 5_000
 const POLL_MS = 20
 /** Connections ended in one turn. */
@@ -132,8 +134,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve))
   const pause = (): Promise<void> => new Promise((resolve) => options.defer(resolve))
 
-  async function appendsDone(): Promise<void> {
-    const until = clock.now() + APPENDS_WAIT_MS_MAX
+  async function appendsDone(waitMsMax: number): Promise<void> {
+    const until = clock.now() + waitMsMax
     while (commands.inFlight() > 0 && clock.now() < until) await sleep(POLL_MS)
   }
 
@@ -151,7 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     async drain() {
       running = false
       await alive.drain()
-      await appendsDone()
+      await appendsDone(GRACE_MS_MAX)
       const open = [...connections.all()]
       // As many a second as others can take: all at once would be a login storm.
       const spreadMs = Math.min(10_000, open.length)
@@ -163,7 +165,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
           })
         await pause()
       }
-      await appendsDone()
+      await appendsDone(APPENDS_WAIT_MS_MAX)
     },
     async stop(leave) {
       running = false

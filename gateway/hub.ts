@@ -75,6 +75,19 @@ export function createHub(options: HubOptions): Hub {
     for (const effect of effects) run(connection, effect)
   }
 
+  function take(connection: Connection, bytes: Buffer): void {
+    const decoded =
+      bytes.length > limits.frameBytesMax
+        ? unreadable('frame_too_large', codes.frame_too_large.text)
+        : connection.codec.decode(bytes)
+    if (decoded.ok) {
+      input(connection, { kind: 'frame', frame: decoded.frame, content: decoded.content })
+      return
+    }
+    counters.framesUnreadable += 1
+    input(connection, { kind: 'unreadable', problem: decoded })
+  }
+
   const send = (connection: Connection, frame: ServerFrame): void => {
     if (connection.socket) outbox.write(connection, connection.codec.encode(frame))
   }
@@ -208,14 +221,18 @@ export function createHub(options: HubOptions): Hub {
     received(connection, bytes) {
       if (connection.session.phase === 'closed') return
       counters.framesIn += 1
-      const decoded =
-        bytes.length > limits.frameBytesMax
-          ? unreadable('frame_too_large', codes.frame_too_large.text)
-          : connection.codec.decode(bytes)
-      if (decoded.ok) input(connection, { kind: 'frame', frame: decoded.frame, content: decoded.content })
-      else {
-        counters.framesUnreadable += 1
-        input(connection, { kind: 'unreadable', problem: decoded })
+      try {
+        take(connection, bytes)
+      } catch (error) {
+        // Whatever one client sends must not end the connections of all others.
+        options.log.error({ err: error }, 'a frame met a defect')
+        send(connection, {
+          type: 'bye',
+          code: 'internal',
+          message: codes.internal.text,
+          reconnectAfterMs: null,
+        })
+        close(connection, 'internal')
       }
     },
     closed(connection) {
