@@ -59,6 +59,7 @@ export function createMemoryLog(clock: Clock, options: MemoryLogOptions = {}): M
   const process = (name: string): MemoryProcess => {
     const own = createProcessClock(clock)
     const consumers: MemoryConsumer[] = []
+    let dead = false
     const freeze = () => {
       for (const consumer of consumers) consumer.freeze()
     }
@@ -86,14 +87,17 @@ export function createMemoryLog(clock: Clock, options: MemoryLogOptions = {}): M
       },
       admin: async () => createMemoryAdmin(broker, groups, own, () => latencyMs('query')),
       kill() {
+        dead = true
         freeze()
         own.kill()
       },
       stop() {
+        if (dead) return
         freeze()
         own.stop()
       },
       wake() {
+        if (dead) return
         own.wake()
         for (const consumer of consumers) consumer.thaw()
       },
