@@ -1,0 +1,118 @@
+/** A read model that folds the log itself: it trails on demand, says `partial` then, and never lies. */
+import type { MemoryBroker } from '../../../infra/memory/broker.ts'
+import { emptyFold, foldRecord } from '../../../processors/fold.ts'
+import type { PageRequest, ReadModels } from '../../../projections/reads.ts'
+import type { Item } from '../../../schemas/frames.ts'
+import { parseStream } from '../../../schemas/ids.ts'
+import { itemOf } from '../../../schemas/item.ts'
+import { limits } from '../../../schemas/limits.ts'
+import { topics } from '../../../schemas/topics.ts'
+
+export interface WorldReads extends ReadModels {
+  /** Items of every stream, in seq order, as far as the model has come. */
+  readonly streams: ReadonlyMap<string, readonly Item[]>
+  /** First seq that a user may see; undefined: none. */
+  fromSeq(user: string, stream: string): number | undefined
+  /** Comes to the end of the log. */
+  catchUp(): void
+}
+
+/** `trails` is asked before every answer. */
+export function createWorldReads(
+  broker: MemoryBroker,
+  partitions: number,
+  trails: () => boolean,
+): WorldReads {
+  const folds = Array.from({ length: partitions }, () => emptyFold())
+  const streams = new Map<string, Item[]>()
+  const joined = new Map<string, Map<string, number>>()
+
+  const catchUp = () => {
+    for (const [partition, fold] of folds.entries())
+      for (const record of broker.read(topics.events, partition, fold.position.offset, 1e6)) {
+        const { verdict, envelope, payload } = foldRecord(fold, record)
+        const item = verdict === 'accept' && envelope && payload ? itemOf(envelope, payload) : null
+        if (!item) continue
+        const items = streams.get(item.conversationId) ?? []
+        streams.set(item.conversationId, [...items, item])
+        if (item.kind !== 'created' && item.kind !== 'added') continue
+        const members = joined.get(item.conversationId) ?? new Map<string, number>()
+        for (const user of item.members) if (!members.has(user)) members.set(user, item.seq)
+        joined.set(item.conversationId, members)
+      }
+  }
+  const behind = () =>
+    folds.some((fold, partition) => fold.position.offset < broker.range(topics.events, partition).end)
+  /** True: this answer is of an older state of the log. */
+  const answering = (): boolean => {
+    if (!trails()) catchUp()
+    return behind()
+  }
+  const fromSeq = (user: string, stream: string): number | undefined => {
+    const ref = parseStream(stream)
+    if (ref?.kind === 'p2p') return ref.users.includes(user) ? 1 : undefined
+    if (ref?.kind === 'user') return ref.userId === user ? 1 : undefined
+    return joined.get(stream)?.get(user)
+  }
+  const lastOf = (stream: string) => streams.get(stream)?.at(-1) ?? null
+
+  return {
+    streams,
+    fromSeq,
+    catchUp,
+    async heads(user) {
+      const partial = answering()
+      const heads = [...streams.keys()].flatMap((conversationId) => {
+        const from = fromSeq(user, conversationId)
+        const last = lastOf(conversationId)
+        return from === undefined || !last
+          ? []
+          : [{ conversationId, seq: last.seq, ordinal: last.ordinal, fromSeq: from, toSeq: null }]
+      })
+      return { partial, heads }
+    },
+    conversations: async () => ({ partial: false, conversations: [] }),
+    async history(user, conversationId, page) {
+      const partial = answering()
+      const from = fromSeq(user, conversationId)
+      if (from === undefined && !partial && parseStream(conversationId)?.kind === 'group')
+        return { code: 'not_member' }
+      const items = (streams.get(conversationId) ?? []).filter((item) => item.seq >= (from ?? 1))
+      const cut = pageOf(items, page)
+      const more =
+        page.after == null
+          ? (cut[0]?.seq ?? 0) > (from ?? 1)
+          : (cut.at(-1)?.seq ?? 0) < (items.at(-1)?.seq ?? 0)
+      return {
+        code: null,
+        partial,
+        fromSeq: from ?? 1,
+        toSeq: lastOf(conversationId)?.seq ?? 0,
+        more,
+        items: cut,
+      }
+    },
+    async sync(_user, conversationId, { changesUpTo }) {
+      const partial = answering()
+      const upTo = lastOf(conversationId)?.seq ?? 0
+      // Nobody recalls or edits in this world.
+      return { code: null, partial, reset: false, changesUpTo: Math.max(changesUpTo, upTo), changes: [] }
+    },
+    async lookup(user, conversationId, packId) {
+      const partial = answering()
+      const item = streams.get(conversationId)?.find((one) => one.packId === packId && one.senderId === user)
+      return { partial, found: item ? { seq: item.seq, ordinal: item.ordinal, time: item.time } : null }
+    },
+    async headOf(conversationId) {
+      const partial = answering()
+      const last = lastOf(conversationId)
+      return { partial, head: last && { seq: last.seq, ordinal: last.ordinal, time: last.time } }
+    },
+  }
+}
+
+function pageOf(items: readonly Item[], { before, after, limit }: PageRequest): Item[] {
+  const count = limit ?? limits.pageMessagesDefault
+  if (after != null) return items.filter((item) => item.seq > after).slice(0, count)
+  return items.filter((item) => item.seq < (before ?? Number.POSITIVE_INFINITY)).slice(-count)
+}
