@@ -32,7 +32,7 @@ export interface ClusterOptions {
   readonly enginesDir: string
   readonly random: Random
   /** Files to load into the processes of a role before its main. */
-  readonly preloads: (kind: RoleKind) => readonly string[]
+  readonly preloads: (kind: RoleKind, index: number) => readonly string[]
   readonly say: (line: string) => void
   readonly died: (name: string, how: string) => void
 }
@@ -106,7 +106,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
           kind,
           env,
           logFile: path.join(logs, `${name}.log`),
-          preloads: options.preloads(kind),
+          preloads: options.preloads(kind, index),
         }
         roles.push(
           startRole(spec, {

@@ -26,8 +26,9 @@ export function voidReasons(
   const { faults } = settings
   const kills = roleKinds.reduce((sum, kind) => sum + bites.kills[kind], 0)
   need(kills >= settings.kills, `${kills} of ${settings.kills} kills`)
-  if (settings.kills >= roleKinds.length)
-    for (const kind of roleKinds) need(bites.kills[kind] > 0, `no ${kind} was killed`)
+  const roles = settings.killRoles ?? roleKinds
+  if (settings.kills >= roles.length)
+    for (const kind of roles) need(bites.kills[kind] > 0, `no ${kind} was killed`)
   if (bites.kills.sequencer > 0 || faults.includes('zombie'))
     need(verdict.claims > partitions, `${verdict.claims} claims: no partition was taken over`)
   if (bites.kills.gateway > 0) need(load.stats().reconnects > 0, 'no client reconnected')

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { Command } from 'commander'
-import { reportOf } from './report.ts'
+import { type BrokenBuild, brokenBuilds, preloadsOf, unpatched } from './broken/builds.ts'
+import type { RunResult } from './report.ts'
+import { examples, reportOf } from './report.ts'
 import { runChaos } from './run.ts'
 import { allFaults, fullRun, type RunSettings, smokeRun } from './settings.ts'
 
@@ -41,6 +43,9 @@ const number = (text: string | undefined, fallback: number) => {
 const seed = number(flags.seed ?? process.env.LONGWIRE_SEED, Math.floor(Math.random() * 2 ** 31))
 const enginesDir = path.resolve(process.env.LONGWIRE_ENGINES ?? '.longwire/engines')
 
+/** A broken build may never come to rest. */
+const brokenRestMsMax = 25_000
+
 let stop = async () => {}
 let interrupted = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -51,9 +56,22 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     void stop().finally(() => process.exit(130))
   })
 
-process.exitCode = await plainRun()
+if (flags.broken === undefined) {
+  process.exitCode = await soundRun()
+  // The full run ends with the proof that its checker would have objected.
+  if (process.exitCode === 0 && !flags.smoke && flags.seconds === undefined)
+    process.exitCode = await brokenRuns(brokenBuilds)
+} else {
+  const named = brokenBuilds.filter(({ name }) => flags.broken === 'all' || flags.broken === name)
+  if (named.length === 0) {
+    const names = brokenBuilds.map(({ name }) => name).join(', ')
+    process.stderr.write(`there is no broken build ${flags.broken}: all, ${names}\n`)
+    process.exit(2)
+  }
+  process.exitCode = await brokenRuns(named)
+}
 
-async function plainRun(): Promise<number> {
+async function soundRun(): Promise<number> {
   const size = flags.smoke ? smokeRun : fullRun
   const settings: RunSettings = {
     ...size,
@@ -61,27 +79,61 @@ async function plainRun(): Promise<number> {
     seconds: number(flags.seconds, size.seconds),
     ratePerSecond: number(flags.rate, size.ratePerSecond),
     faults: allFaults,
-    broken: null,
   }
-  const dir = mkdtempSync(path.join(os.tmpdir(), 'longwire-chaos-'))
-  say(`seed ${seed} (LONGWIRE_SEED=${seed} plays it again); data in ${dir}`)
+  const run = await attempt(settings, null)
+  if (!run.result) return 1
+  process.stdout.write(`${reportOf(run.result)}\n`)
+  const good = run.result.findings.length === 0 && run.result.voids.length === 0
+  if (good && !flags.keep) rmSync(run.dir, { recursive: true, force: true })
+  else say(`history and logs are in ${run.dir}`)
+  return good ? 0 : 1
+}
+
+/** Each of them must be caught by the checker. */
+async function brokenRuns(builds: readonly BrokenBuild[]): Promise<number> {
+  const lines: string[] = []
+  let caughtAll = true
+  for (const build of builds) {
+    say(`broken build ${build.name}`)
+    const { dir, result } = await attempt({ ...build.settings, seed }, build)
+    const missing = unpatched(build, path.join(dir, 'logs'))
+    const telling = result?.findings.filter(({ kind }) => build.expected.includes(kind)) ?? []
+    const caught = missing.length === 0 && telling.length > 0
+    caughtAll &&= caught
+    for (const line of examples(result?.findings ?? [])) process.stdout.write(`    ${line}\n`)
+    const why = missing.length > 0 ? `void: ${missing.join(', ')} ran unpatched` : 'NOT caught'
+    const kinds = [...new Set(telling.map(({ kind }) => kind))].join(', ')
+    lines.push(`${build.name.padEnd(16)} ${caught ? `caught: ${telling.length} violations (${kinds})` : why}`)
+    say(lines.at(-1) ?? '')
+    if (caught && !flags.keep) rmSync(dir, { recursive: true, force: true })
+    else say(`history and logs are in ${dir}`)
+    if (interrupted) return 130
+  }
+  process.stdout.write(`\n── broken builds ────────────────────────────────────────────────────────────\n`)
+  process.stdout.write(`${lines.map((line) => `  ${line}`).join('\n')}\n`)
+  return caughtAll ? 0 : 1
+}
+
+async function attempt(
+  settings: RunSettings,
+  build: BrokenBuild | null,
+): Promise<{ dir: string; result: RunResult | null }> {
+  const dir = mkdtempSync(path.join(os.tmpdir(), `longwire-chaos-${build ? `${build.name}-` : ''}`))
+  say(`seed ${settings.seed} (LONGWIRE_SEED=${settings.seed} plays it again); data in ${dir}`)
   try {
     const result = await runChaos({
       ...{ settings, dir, enginesDir, say },
-      preloads: () => [],
+      ...(build ? { restMsMax: brokenRestMsMax } : {}),
+      preloads: preloadsOf(build),
       onStop: (how) => {
         stop = how
       },
     })
-    process.stdout.write(`${reportOf(result)}\n`)
-    const good = result.findings.length === 0 && result.voids.length === 0
-    if (good && !flags.keep) rmSync(dir, { recursive: true, force: true })
-    else say(`history and logs are in ${dir}`)
-    return good ? 0 : 1
+    return { dir, result }
   } catch (error) {
-    if (interrupted) return 130
+    if (interrupted) process.exit(130)
     say(`the run broke off: ${(error as Error).stack ?? String(error)}`)
     say(`logs are in ${dir}`)
-    return 1
+    return { dir, result: null }
   }
 }

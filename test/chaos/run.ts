@@ -26,7 +26,7 @@ export interface RunOptions {
   readonly settings: RunSettings
   readonly dir: string
   readonly enginesDir: string
-  readonly preloads: (kind: RoleKind) => readonly string[]
+  readonly preloads: (kind: RoleKind, index: number) => readonly string[]
   readonly restMsMax?: number
   readonly say: (line: string) => void
   /** Stops everything when it is called; set as soon as there is something to stop. */

@@ -20,6 +20,8 @@ export interface Planned {
 const dropsAtOnce = 2
 /** A paused broker misses its own session and the replicas' lag limit. */
 const brokerPauseMs = 14_000
+/** The controller believes a silent broker for so long; until then its partitions have no leader. */
+const electionMs = 10_000
 const marginShare = 0.06
 
 /**
@@ -34,18 +36,20 @@ export function scheduleOf(settings: RunSettings): Planned[] {
   const plan: Planned[] = []
   const long = random.shuffle(settings.faults)
   const lengths = long.map((name) => lengthOf(name, settings.seconds, random))
-  const spare = Math.max(0, to - from - lengths.reduce((sum, ms) => sum + ms, 0))
+  const slots = long.map((name, i) => (lengths[i] ?? 0) + (name.startsWith('broker') ? electionMs : 0))
+  const spare = Math.max(0, to - from - slots.reduce((sum, ms) => sum + ms, 0))
   let at = from
   long.forEach((name, i) => {
     const ms = lengths[i] ?? 0
     at += (spare / Math.max(1, long.length)) * random.between(0.1, 0.9)
     plan.push({ atMs: Math.round(at), fault: longFault(name, ms, random) })
-    at += ms
+    at += slots[i] ?? 0
   })
   const slot = (to - from) / Math.max(1, settings.kills)
+  const roles = settings.killRoles ?? roleKinds
   // Each role in turn, so that even a short run kills all four.
-  const kinds = Array.from({ length: Math.ceil(settings.kills / roleKinds.length) }, () =>
-    random.shuffle(roleKinds),
+  const kinds = Array.from({ length: Math.ceil(settings.kills / roles.length) }, () =>
+    random.shuffle(roles),
   ).flat()
   for (let i = 0; i < settings.kills; i++) {
     const fault: Fault = { kind: 'kill', role: kinds[i] ?? 'sequencer', index: random.below(2) }

@@ -1,3 +1,5 @@
+import type { RoleKind } from './role.ts'
+
 /** What one chaos run is made of. */
 export interface RunSettings {
   readonly seed: number
@@ -7,11 +9,11 @@ export interface RunSettings {
   readonly users: number
   readonly groups: number
   readonly kills: number
+  /** Default: all roles in turn. */
+  readonly killRoles?: readonly RoleKind[]
   readonly drops: number
   /** Which faults beside kills and drops. */
   readonly faults: readonly FaultName[]
-  /** Name of a broken build, or null. */
-  readonly broken: string | null
 }
 
 export type FaultName = 'zombie' | 'broker-kill' | 'broker-pause' | 'redis-empty' | 'clickhouse-stop'

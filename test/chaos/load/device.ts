@@ -16,6 +16,8 @@ export interface Device {
   readonly name: string
   readonly user: string
   readonly online: boolean
+  /** Closed, to come back later: it takes no commands. */
+  readonly away: boolean
   /** Commands without an outcome. */
   readonly pending: number
   readonly seen: ReadonlyMap<string, number>
@@ -144,6 +146,9 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
     seen,
     get online() {
       return !away && client.state === 'online'
+    },
+    get away() {
+      return away
     },
     get pending() {
       return pending

@@ -73,6 +73,7 @@ export function createTraffic(options: TrafficOptions, { groups }: Prepared): Tr
 
   async function sendOne(): Promise<void> {
     const device = random.pick(devices)
+    if (device.away) return
     const mine = groups.filter((group) => group.in.has(device.user))
     const group = mine.length > 0 && random.next() < 0.35 ? random.pick(mine) : null
     const target = group ? { conversationId: group.id } : { to: peerOf(random, users, device.user) }
@@ -83,6 +84,7 @@ export function createTraffic(options: TrafficOptions, { groups }: Prepared): Tr
       timers.push(
         setTimeout(() => {
           const { conversationId: conv, seq } = sent
+          if (device.away) return
           void device.command('recall', conv, (client) => client.recall(conv, seq))
         }, recallAfterMs),
       )
@@ -94,7 +96,7 @@ export function createTraffic(options: TrafficOptions, { groups }: Prepared): Tr
     const group = random.pick(groups)
     const adding = group.out.size > 0 && (random.next() < 0.5 || group.in.size < 6)
     const from = [...(adding ? group.out : group.in)].filter((user) => user !== group.owner.user)
-    if (from.length === 0) return
+    if (from.length === 0 || group.owner.away) return
     const user = random.pick(from)
     if (adding) group.out.delete(user)
     else group.in.delete(user)
@@ -108,7 +110,13 @@ export function createTraffic(options: TrafficOptions, { groups }: Prepared): Tr
 
   return {
     received(device, message) {
-      if (message.senderId === device.user || random.next() > markReadShare || timers.length === 0) return
+      if (
+        message.senderId === device.user ||
+        random.next() > markReadShare ||
+        timers.length === 0 ||
+        device.away
+      )
+        return
       const { conversationId: conv, seq } = message
       void device.command('markRead', conv, (client) => client.markRead(conv, seq).then(() => null))
     },

@@ -1,0 +1,82 @@
+/** The broken builds: what is loaded into whom, the schedule under which each must be caught, and by which findings. */
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { FindingKind } from '../checker/types.ts'
+import type { RoleKind } from '../role.ts'
+import type { RunSettings } from '../settings.ts'
+import { patchedMark } from './patch.ts'
+
+export interface BrokenBuild {
+  readonly name: string
+  readonly roles: readonly RoleKind[]
+  readonly settings: Omit<RunSettings, 'seed'>
+  /** One of these is the defect itself; others may follow from it. */
+  readonly expected: readonly FindingKind[]
+}
+
+const small = { ratePerSecond: 60, users: 16, groups: 2 }
+
+export const brokenBuilds: readonly BrokenBuild[] = [
+  {
+    name: 'no-dedup',
+    roles: ['sequencer'],
+    // Gateways that die between append and answer make clients send again.
+    settings: { ...small, seconds: 30, kills: 8, killRoles: ['gateway', 'sequencer'], drops: 4, faults: [] },
+    expected: ['duplicated'],
+  },
+  {
+    name: 'no-accept',
+    roles: ['sequencer', 'fanout', 'gateway', 'projection'],
+    settings: {
+      ...small,
+      ratePerSecond: 120,
+      seconds: 50,
+      kills: 0,
+      drops: 0,
+      faults: ['zombie', 'zombie', 'zombie'],
+    },
+    expected: [
+      'archive-hash',
+      'archive-missing',
+      'archive-extra',
+      'ack-wrong',
+      'forked',
+      'untrue',
+      'gap',
+      'lost',
+    ],
+  },
+  {
+    name: 'early-commit',
+    roles: ['projection'],
+    settings: { ...small, seconds: 30, kills: 12, killRoles: ['projection'], drops: 0, faults: [] },
+    expected: ['archive-missing', 'history'],
+  },
+  {
+    name: 'two-in-flight',
+    roles: ['sequencer', 'gateway'],
+    settings: { ...small, ratePerSecond: 150, seconds: 30, kills: 0, drops: 40, faults: [] },
+    expected: ['unsound-write', 'send-order', 'lost', 'duplicated', 'unsettled'],
+  },
+]
+
+const fileOf = (name: string) => path.join(import.meta.dirname, `${name}.ts`)
+
+/** What to load into a process. One of the two sequencers always runs another version of `decide`. */
+export function preloadsOf(build: BrokenBuild | null): (kind: RoleKind, index: number) => readonly string[] {
+  return (kind, index) => [
+    ...(kind === 'sequencer' && index === 2 ? [fileOf('two-versions')] : []),
+    ...(build?.roles.includes(kind) ? [fileOf(build.name)] : []),
+  ]
+}
+
+/** Roles of the build whose logs do not show that it was patched. */
+export function unpatched(build: BrokenBuild, logs: string): string[] {
+  const files = readdirSync(logs)
+  return build.roles.filter(
+    (kind) =>
+      !files
+        .filter((file) => file.startsWith(`${kind}-1`))
+        .some((file) => readFileSync(path.join(logs, file), 'utf8').includes(patchedMark)),
+  )
+}

@@ -1,0 +1,11 @@
+/** The archive's position is written at once, what it stands for a moment later. */
+import { patch } from './patch.ts'
+
+patch([
+  {
+    file: 'projections/archive/sink.ts',
+    find: 'for (const table of archiveTables) {\n',
+    put: `for (const table of ['events', ...archiveTables.filter((name) => name !== 'events')]) {
+      if (table !== 'events') await new Promise((resolve) => setTimeout(resolve, 200))\n`,
+  },
+])
