@@ -5,7 +5,8 @@ import { type ConversationLog, handledUpTo } from './conversation-log.ts'
 import type { Store } from './store.ts'
 import type { ClientFrame } from './wire.ts'
 
-const ACK_AFTER_MS = 80
+/** A frame costs both ends far more than the few positions in it. Well below the second by which a push counts as late. */
+const ACK_AFTER_MS = 250
 const ACK_AFTER_MOVES = 64
 const STORE_RETRY_MS = 1_000
 

@@ -24,8 +24,8 @@ import type { CommandFrame, ServerFrame, ServerFrameOf } from './wire.ts'
 
 const OUTBOX_MAX = 10_000
 const SWEEP_MS = 1_000
-/** On the wire without any answer: ask for a sign of life. */
-const PROBE_AFTER_MS = 4_000
+/** No outcome yet: ask for a sign of life. */
+const PROBE_AFTER_MS = 2_000
 /** The server lives but does not answer commands: try another. Above the time in which it must say `unavailable`. */
 const ELSEWHERE_AFTER_MS = 15_000
 
@@ -173,12 +173,10 @@ export function createCommands(deps: CommandsDeps): Commands {
     timerAtMs = atMs
     cancelTimer = clock.after(atMs - now, () => {
       cancelTimer = null
-      const { oldestUnanswered } = sweep(outbox, clock.now())
-      if (isOnline && oldestUnanswered !== null) {
-        const waitedMs = clock.now() - oldestUnanswered
-        if (waitedMs > ELSEWHERE_AFTER_MS) deps.drop('unanswered')
-        else if (waitedMs > PROBE_AFTER_MS) deps.probe()
-      }
+      const at = clock.now()
+      const { unacceptedSinceMs, openSinceMs } = sweep(outbox, at)
+      if (at - unacceptedSinceMs > ELSEWHERE_AFTER_MS) deps.drop('unanswered')
+      else if (at - openSinceMs > PROBE_AFTER_MS) deps.probe()
       pump()
     })
   }

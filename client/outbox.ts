@@ -51,7 +51,7 @@ const RETRY_CAP_MS = 5_000
 const IN_FLIGHT_MAX = 512
 /** A packId older than this may be too old for the server to know it; a younger one is not, short of thousands a second. */
 const FRESH_MS = 5_000
-/** Accepted but not settled for so long: its answer was lost, ask again with the same packId. */
+/** Accepted but not settled for so long: its answer was lost, ask again with the same packId. Doubles up to eight times as long. */
 const ANSWER_MS_MAX = 8_000
 
 export const createOutbox = (max: number): Outbox => ({
@@ -197,19 +197,29 @@ export function disconnected(outbox: Outbox): number {
   return unknown
 }
 
-/** Marks what has come due, and what waits too long for its outcome. The oldest time on the wire without any answer, or null. */
-export function sweep(outbox: Outbox, nowMs: number): { oldestUnanswered: number | null } {
-  let oldest: number | null = null
+export interface Waiting {
+  /** When the oldest command went out that is not even accepted; now if there is none. */
+  readonly unacceptedSinceMs: number
+  /** When the oldest command went out whose outcome is open; now if there is none. */
+  readonly openSinceMs: number
+}
+
+/** Marks what has come due, and what waits too long for its outcome. */
+export function sweep(outbox: Outbox, nowMs: number): Waiting {
+  let unacceptedSinceMs = nowMs
+  let openSinceMs = nowMs
   for (const entry of outbox.entries.values()) {
     if (entry.state === 'waiting') outbox.ready.add(entry.lane)
-    if (entry.state === 'accepted' && nowMs - entry.sentAtMs > ANSWER_MS_MAX) {
+    if (entry.state !== 'sent' && entry.state !== 'accepted') continue
+    openSinceMs = Math.min(openSinceMs, entry.sentAtMs)
+    if (entry.state === 'sent') unacceptedSinceMs = Math.min(unacceptedSinceMs, entry.sentAtMs)
+    else if (nowMs - entry.sentAtMs > ANSWER_MS_MAX * 2 ** Math.min(entry.attempts - 1, 3)) {
       setState(outbox, entry, 'waiting')
       entry.dueMs = 0
       outbox.ready.add(entry.lane)
     }
-    if (entry.state === 'sent' && (oldest === null || entry.sentAtMs < oldest)) oldest = entry.sentAtMs
   }
-  return { oldestUnanswered: oldest }
+  return { unacceptedSinceMs, openSinceMs }
 }
 
 /** The earliest time at which something refused may go out again, or null. */
