@@ -63,6 +63,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     log,
     clock,
     metrics,
+    failed: role.failed,
     host: config.apiHost,
     port: config.apiPort,
     counts: () => Object.fromEntries(Object.entries(gateway.counters).map(([k, v]) => [`gateway_${k}`, v])),

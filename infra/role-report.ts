@@ -1,5 +1,6 @@
 /** What a role without a public port tells: a summary line every 30 s, and `/ready` and `/metrics` where METRICS_PORT is set. */
 import { createServer } from 'node:http'
+import { Fault } from '../schemas/ports.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -18,6 +19,8 @@ export interface ReportOptions {
   /** Values that go up and down. */
   levels(): Readonly<Record<string, number>>
   ready(): boolean
+  /** The port is taken, or cannot be listened on. */
+  failed(fault: Fault): void
 }
 
 export function startReport(options: ReportOptions): { stop(): void } {
@@ -43,6 +46,10 @@ export function startReport(options: ReportOptions): { stop(): void } {
       publish()
       response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.render())
     } else response.writeHead(404).end()
+  })
+  server.on('error', (cause) => {
+    const line = `${options.host}:${options.port} for /ready and /metrics cannot be opened (${cause.message}): choose another port`
+    options.failed(new Fault('port_unavailable', line, { retriable: false, cause }))
   })
   if (options.port !== undefined) server.listen(options.port, options.host)
   return {

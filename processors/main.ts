@@ -31,6 +31,7 @@ await runRole(wanted === 'all' ? 'processors' : wanted, ['kafka', 'redis'], asyn
     log,
     clock,
     metrics: role.metrics,
+    failed: role.failed,
     host: config.apiHost,
     port: config.metricsPort,
     counts: () => ({ ...prefixed('sequencer', sequencer?.stats), ...prefixed('fanout', fanout?.stats) }),

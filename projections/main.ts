@@ -49,6 +49,7 @@ await runRole(
       log,
       clock,
       metrics,
+      failed: role.failed,
       host: config.apiHost,
       port: config.metricsPort,
       counts: () => numbers((key) => !isLevel(key)),
