@@ -33,8 +33,7 @@ const queueBytesMax = 4_194_304
 const queueRecordsMax = 10_000
 const stopMsMax = 5_000
 /** Under load a fetch waits a moment for more: each costs the same, and many bring one record only. */
-const fetchesPerSecondMax = 800
-const fetchesBurst = 60
+const fetchPace = { perSecondMax: 800, perSecondMin: 200, recordsFew: 1_200, burst: 60 }
 /** Batches of one fetch are taken side by side, so that a pause after one holds back the next fetch and nothing else. */
 const batchesAtOnce = 16
 
@@ -68,7 +67,7 @@ export function createGroupConsumer(
   let joinAttempts = 0
   let commitInGroup: EachBatchPayload['commitOffsetsIfNecessary'] | null = null
   let ended = false
-  const fetchPacer = createPacer(fetchesPerSecondMax, fetchesBurst)
+  const fetchPacer = createPacer(fetchPace)
   let fetchIsNew = false
 
   const fail = (fault: Fault) => {
@@ -196,7 +195,10 @@ export function createGroupConsumer(
     const next = one?.feed.next() ?? null
     if (one === undefined || !one.assigned || next === null || ended) return
     const { records, hole } = recordsFrom(batch.messages, next, compacted.has(batch.topic))
-    if (records.length > 0) one.feed.take(records, Number(batch.highWatermark))
+    if (records.length > 0) {
+      fetchPacer.carried(records.length, clock.now())
+      one.feed.take(records, Number(batch.highWatermark))
+    }
     // Nothing of use although the fetch began elsewhere: kafkajs was reset behind our back, or the answer is an old one.
     if (hole || (records.length === 0 && !compacted.has(batch.topic))) suspect(batch.topic, batch.partition)
     if (Number(batch.lastOffset()) + 1 !== one.feed.next()) {

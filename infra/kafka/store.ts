@@ -6,9 +6,8 @@ import type { KafkaSettings } from './client.ts'
 import { createGroupConsumer } from './consumer.ts'
 import { createLane } from './lane.ts'
 
-/** Of one appender: a few hundred appends a second never wait, at thousands each request carries several. */
-const requestsPerSecondMax = 800
-const requestsBurst = 60
+/** Of one appender: several hundred appends a second never wait, at thousands each request carries several. */
+const requestPace = { perSecondMax: 800, perSecondMin: 240, recordsFew: 1_200, burst: 60 }
 
 /** The log on Kafka. Every appender, consumer and admin has connections of its own. */
 export function kafkaStore(settings: KafkaSettings, logger: Logger, clock: Clock): LogStore {
@@ -22,7 +21,7 @@ export function kafkaStore(settings: KafkaSettings, logger: Logger, clock: Clock
           createLane: (lane) => createLane(named(name), logger, clock, lane),
           // After the current round of I/O callbacks: everything that one round brings leaves as one request.
           defer: setImmediate,
-          pacer: createPacer(requestsPerSecondMax, requestsBurst),
+          pacer: createPacer(requestPace),
         },
         options,
       ),

@@ -26,7 +26,7 @@ import type { Pacer } from './pacer.ts'
 const requestLimits = { bytes: 900_000, records: 2_000 }
 const batchRecordsMax = 5_000
 /** With very many partitions the pace would make each wait long; beyond this it gives way. */
-const pacedMsMax = 20
+const pacedMsMax = 40
 
 /** One request: what goes to one partition in one go. */
 export interface LaneRequest {
@@ -161,6 +161,7 @@ export function createAppender(
     const entries = takeRequest(queue, requestLimits)
     if (entries === null) return
     const records = entries.length === 1 ? (entries[0]?.records ?? []) : entries.flatMap((one) => one.records)
+    pacer?.carried(records.length, clock.now())
     const ended = () => {
       if (!hasRequest(queue)) return
       ready.push({ topic, partition, queue, sinceMs: clock.now() })
