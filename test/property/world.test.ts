@@ -2,12 +2,31 @@
  * The whole topology in one thread and virtual time, under random faults. LONGWIRE_WORLDS=n runs n of them;
  * LONGWIRE_SEED=s LONGWIRE_WORLDS=1 replays one.
  */
-import { expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { LongwireError } from '../../client/error.ts'
+import type { Position, Verdict } from '../../schemas/accept.ts'
+import type { Envelope } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
+import { asBuilt, withoutDedup } from '../support/partition-model/rules.ts'
 import { createWorld, type Device, type World } from '../support/world/world.ts'
 
-const WORLDS = Number(process.env.LONGWIRE_WORLDS ?? 12)
+type Judge = (
+  at: Position,
+  offset: number,
+  record: Pick<Envelope, 'kind' | 'generation' | 'epoch' | 'source'>,
+) => Verdict
+const accept = vi.hoisted(() => ({ instead: null as null | ((real: Judge) => Judge) }))
+vi.mock('../../schemas/accept.ts', async (original) => {
+  const real = await original<typeof import('../../schemas/accept.ts')>()
+  const verdictOf: Judge = (at, offset, record) =>
+    (accept.instead ? accept.instead(real.verdictOf) : real.verdictOf)(at, offset, record)
+  return { ...real, verdictOf }
+})
+afterEach(() => {
+  accept.instead = null
+})
+
+const WORLDS = Number(process.env.LONGWIRE_WORLDS ?? 40)
 const SEED = Number(process.env.LONGWIRE_SEED ?? 1)
 const USERS = ['ann', 'bob', 'cid']
 const ROLES = ['sequencer', 'fanout', 'gateway'] as const
@@ -78,8 +97,8 @@ function say(world: World, devices: readonly Device[], group: string, told: Told
   )
 }
 
-async function live(seed: number) {
-  const world = await createWorld(seed)
+async function live(seed: number, versions = asBuilt.versions) {
+  const world = await createWorld(seed, versions)
   const { clock, random, map, log } = world
   await clock.advance(10)
   for (const role of ROLES) for (const place of [0, 1]) void world.start(role, place)
@@ -147,7 +166,17 @@ function judge(world: World, devices: readonly Device[], told: Told): void {
 }
 
 test(`every accepted message reaches every member once and in order, whatever happens (${WORLDS} worlds from seed ${SEED})`, async () => {
-  const sum = { sent: 0, committed: 0, refused: 0, restarts: 0, faults: 0, reconnects: 0, resends: 0 }
+  const sum = {
+    sent: 0,
+    committed: 0,
+    refused: 0,
+    restarts: 0,
+    faults: 0,
+    reconnects: 0,
+    resends: 0,
+    claims: 0,
+    stale: 0,
+  }
   for (let seed = SEED; seed < SEED + WORLDS; seed++) {
     try {
       const { world, devices, told, hits } = await live(seed)
@@ -158,6 +187,8 @@ test(`every accepted message reaches every member once and in order, whatever ha
       sum.refused += outcomes.filter(({ kind }) => kind === 'refused').length
       sum.restarts += world.restarts.count
       sum.faults += hits
+      sum.claims += world.reads.verdicts.get('claim') ?? 0
+      sum.stale += world.reads.verdicts.get('stale') ?? 0
       for (const { client } of devices) {
         sum.reconnects += client.stats().reconnects
         sum.resends += client.stats().resends
@@ -171,4 +202,30 @@ test(`every accepted message reaches every member once and in order, whatever ha
   console.info(`worlds: ${JSON.stringify({ from: SEED, worlds: WORLDS, ...sum })}`)
   // Void if the faults did not bite.
   if (WORLDS >= 5) for (const [name, count] of Object.entries(sum)) expect(count, name).toBeGreaterThan(0)
+})
+
+describe('a rule taken away is caught', () => {
+  async function caught(within: number, kind: RegExp, versions = asBuilt.versions) {
+    for (let seed = SEED; seed < SEED + within; seed++) {
+      try {
+        const { world, devices, told } = await live(seed, versions)
+        judge(world, devices, told)
+      } catch (error) {
+        if (!kind.test(String(error))) continue
+        console.info(`caught after ${seed - SEED + 1} worlds: ${String(error).split('\n')[0]}`)
+        return
+      }
+    }
+    throw new Error(`nothing went wrong in ${within} worlds from seed ${SEED}`)
+  }
+
+  test('no de-duplication: a send that was retried is a second message', async () => {
+    await caught(20, /in the log/, withoutDedup.versions)
+  })
+
+  test('the epoch not compared: what a zombie wrote counts', async () => {
+    accept.instead = (real) => (at, offset, record) =>
+      record.kind === 'claim' ? real(at, offset, record) : real(at, offset, { ...record, epoch: at.epoch })
+    await caught(300, /./)
+  })
 })

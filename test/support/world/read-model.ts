@@ -13,6 +13,8 @@ export interface WorldReads extends ReadModels {
   readonly streams: ReadonlyMap<string, readonly Item[]>
   /** First seq that a user may see; undefined: none. */
   fromSeq(user: string, stream: string): number | undefined
+  /** Records by verdict. */
+  readonly verdicts: ReadonlyMap<string, number>
   /** Comes to the end of the log. */
   catchUp(): void
 }
@@ -25,12 +27,14 @@ export function createWorldReads(
 ): WorldReads {
   const folds = Array.from({ length: partitions }, () => emptyFold())
   const streams = new Map<string, Item[]>()
+  const verdicts = new Map<string, number>()
   const joined = new Map<string, Map<string, number>>()
 
   const catchUp = () => {
     for (const [partition, fold] of folds.entries())
       for (const record of broker.read(topics.events, partition, fold.position.offset, 1e6)) {
         const { verdict, envelope, payload } = foldRecord(fold, record)
+        verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1)
         const item = verdict === 'accept' && envelope && payload ? itemOf(envelope, payload) : null
         if (!item) continue
         const items = streams.get(item.conversationId) ?? []
@@ -58,6 +62,7 @@ export function createWorldReads(
 
   return {
     streams,
+    verdicts,
     fromSeq,
     catchUp,
     async heads(user) {

@@ -11,6 +11,7 @@ import { createMemoryLog, type MemoryLog, type MemoryProcess } from '../../../in
 import { createVirtualClock, type VirtualClock } from '../../../infra/memory/virtual-clock.ts'
 import { createMetrics } from '../../../infra/metrics.ts'
 import { startFanout } from '../../../processors/fanout/fanout.ts'
+import type { Decide } from '../../../processors/processor.ts'
 import { startSequencer } from '../../../processors/sequencer/sequencer.ts'
 import { sharedTopics } from '../../../schemas/topics.ts'
 import { asBuilt } from '../partition-model/rules.ts'
@@ -52,7 +53,10 @@ export interface World {
   setTrailing(chance: number): void
 }
 
-export async function createWorld(seed: number): Promise<World> {
+export async function createWorld(
+  seed: number,
+  versions: readonly Decide[] = asBuilt.versions,
+): Promise<World> {
   const random = createRandom(seed)
   const clock = createVirtualClock()
   const log = createMemoryLog(clock, {
@@ -89,7 +93,7 @@ export async function createWorld(seed: number): Promise<World> {
     const common = { store: process, clock: process.clock, logger: silentLog, failed }
     try {
       if (role === 'sequencer') {
-        const decide = random.pick(asBuilt.versions)
+        const decide = random.pick(versions)
         await startSequencer({
           ...common,
           name,

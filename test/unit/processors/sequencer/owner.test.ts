@@ -136,6 +136,29 @@ describe('the owner of a partition', () => {
     expect(owner.tail().position.last).toBe(1)
   })
 
+  test('believes an acknowledged append only when it was read back', () => {
+    const { owner, claim, read, log } = setup()
+    claim()
+    read()
+    owner.decide([command(0)])
+    log.push({ offset: 1, key: null, value: Buffer.from('another’s'), timestamp: T0 })
+    owner.appended(2, 0)
+    expect(phase(owner)).toBe('owning')
+    read()
+    expect(phase(owner)).toBe('reading')
+  })
+
+  test('goes on where the acknowledged append is there', () => {
+    const { owner, claim, read, append } = setup()
+    claim()
+    read()
+    for (const { envelope } of owner.decide([command(0), command(1)])) append(sealEnvelope(envelope))
+    owner.appended(3, 1)
+    read()
+    owner.appended(3, 1)
+    expect(phase(owner)).toBe('owning')
+  })
+
   test('stops loudly where the commands do not continue the events', () => {
     const { owner, claim, read } = setup()
     claim()
