@@ -68,23 +68,20 @@ export function createStreams(deps: StreamsDeps): Streams {
   }
 
   /** The log of a stream; a new one begins where the rule for newcomers says, or waits until that is known. */
-  function logOf(conversationId: string, seq: number, item: Item | null): ConversationLog {
+  function logOf(conversationId: string, seq: number, hasItem: boolean): ConversationLog {
     const known = logs.get(conversationId)
     if (known) return known
     const log = createLog(conversationId)
     logs.set(conversationId, log)
     // Of one's own stream only the newest counts.
     if (isUserStream(conversationId)) startAt(log, seq - 1, [])
-    else if (baseline) startAt(log, joinsWith(item) ? seq - 1 : 0, [])
-    else if (withoutHeads) startAt(log, item ? seq - 1 : seq, [])
+    // Not even one's own joining may be taken for the beginning: one may have been a member before, while away.
+    else if (baseline) startAt(log, 0, [])
+    else if (withoutHeads) startAt(log, hasItem ? seq - 1 : seq, [])
     if (baseline && isStarted(log)) tell(log, 'new')
     deps.moved(log)
     return log
   }
-  /** Nothing before one's own joining can be seen by one who comes for the first time. */
-  const joinsWith = (item: Item | null): boolean =>
-    (item?.kind === 'added' || item?.kind === 'created') && item.members.includes(deps.userId())
-
   function take(log: ConversationLog, item: Item): void {
     const out: Item[] = []
     const offered = offer(log, item, out)
@@ -207,7 +204,7 @@ export function createStreams(deps: StreamsDeps): Streams {
       }
     },
     pushed(item) {
-      const log = logOf(item.conversationId, item.seq, item)
+      const log = logOf(item.conversationId, item.seq, true)
       if (item.seq > log.pushed) log.pushed = item.seq
       const before = log.position
       if (item.seq <= before || log.waiting?.has(item.seq)) {
@@ -220,13 +217,13 @@ export function createStreams(deps: StreamsDeps): Streams {
       take(log, item)
     },
     own(conversationId, seq, item) {
-      const log = logOf(conversationId, seq, item)
+      const log = logOf(conversationId, seq, item !== null)
       if (item) return take(log, item)
       log.target = Math.max(log.target, seq)
       if (isBehind(log)) deps.behind(log)
     },
     hint(conversationId, seq) {
-      const log = logOf(conversationId, seq, null)
+      const log = logOf(conversationId, seq, false)
       log.target = Math.max(log.target, seq)
       if (isBehind(log)) deps.behind(log)
     },

@@ -188,7 +188,8 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
       case 'addMembers': {
         const { conversationId, members } = frame
         const next = itemsOf(conversationId).length + 1
-        for (const member of members) groups.get(conversationId)?.set(member, next)
+        const roster = groups.get(conversationId)
+        for (const member of members) if (!roster?.has(member)) roster?.set(member, next)
         return { ...by, conversationId, kind: 'added', members }
       }
       case 'recall':

@@ -149,4 +149,77 @@ describe('whatever the network does', () => {
       { numRuns: 25 },
     )
   }, 120_000)
+
+  test('of groups that come into being and grow, everyone gets all from his joining on, and each change once', async () => {
+    let joined = 0
+    await fc.assert(
+      fc.asyncProperty(fc.integer(), faults, async (seed, given) => {
+        const world = clientWorld(seed)
+        const { gateway, time, random } = world
+        const told = new Map<string, { messages: string[]; changes: string[] }>()
+        const clients: Client[] = []
+        for (const user of users) {
+          const mine = { messages: [] as string[], changes: [] as string[] }
+          told.set(user, mine)
+          const note = (change: { conversationId: string; seq: number }): void =>
+            void mine.changes.push(`${change.conversationId}/${change.seq}`)
+          const on = {
+            message: (one: Message) => void mine.messages.push(`${one.conversationId}/${one.seq}`),
+            recalled: note,
+            edited: note,
+            group: note,
+          }
+          clients.push(await world.online(user, { on }))
+        }
+        gateway.faults = given
+        const groups: string[] = []
+        const act = (client: Client): Promise<unknown> => {
+          const of = groups[Math.floor(random() * groups.length)]
+          const member = of && gateway.groups.get(of)?.has(client.userId)
+          const dice = random()
+          if (!of || dice < 0.15) {
+            const members = users.filter(() => random() < 0.5)
+            return client
+              .createGroup({ name: 'g', members })
+              .then((sent) => void groups.push(sent.conversationId))
+          }
+          if (!member) return Promise.resolve()
+          const sent = gateway.streams.get(of)?.findLast((item) => item.kind === 'message')
+          if (sent && dice < 0.25) return client.recall(of, sent.seq)
+          if (sent && dice < 0.35) return client.edit(of, sent.seq, { text: 'edited' })
+          const absent = users.find((user) => !gateway.groups.get(of)?.has(user))
+          if (absent && dice < 0.5) return client.addMembers(of, [absent])
+          return client.send({ conversationId: of, text: `${dice}` })
+        }
+        const done: Promise<unknown>[] = []
+        for (let i = 0; i < 50; i++) {
+          done.push(act(clients[i % clients.length] as Client))
+          if (random() < 0.04) gateway.killAll()
+          await time.run(random() * 400)
+        }
+        await time.run(10_000)
+        gateway.faults = noFaults
+        await time.run(120_000)
+        await Promise.all(done)
+        expect(world.errors).toEqual([])
+        for (const [user, { messages, changes }] of told) {
+          const visible = [...gateway.streams].flatMap(([stream, items]) => {
+            const fromSeq = gateway.groups.get(stream)?.get(user)
+            if (fromSeq !== undefined && fromSeq > 1) joined += 1
+            return fromSeq === undefined ? [] : items.filter((item) => item.seq >= fromSeq)
+          })
+          const places = (of: typeof visible): string[] =>
+            of.map((item) => `${item.conversationId}/${item.seq}`).sort()
+          expect([...messages].sort(), `messages of ${user}`).toEqual(
+            places(visible.filter((item) => item.kind === 'message')),
+          )
+          expect([...changes].sort(), `changes of ${user}`).toEqual(
+            places(visible.filter((item) => item.kind !== 'message' && item.kind !== 'read')),
+          )
+        }
+      }),
+      { numRuns: 40 },
+    )
+    expect(joined).toBeGreaterThan(0)
+  }, 120_000)
 })
