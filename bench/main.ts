@@ -30,8 +30,9 @@ interface Flags {
   readonly profile?: string
 }
 
-const WARM_UP_SECONDS = 8
-const WARM_UP_PER_SEC = 500
+/** Long enough for the broker's just-in-time compiler to be done with what is hot. */
+const WARM_UP_SECONDS = 20
+const WARM_UP_PER_SEC = 1_000
 const AT_ONCE = 50
 const REFERENCE_PER_SEC = 500
 const IDLE_DEFAULT = 10_000

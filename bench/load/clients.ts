@@ -1,6 +1,7 @@
 /** The connections of one load process, in pairs that talk to each other. */
 import { type Client, connect, type Message } from '../../client/index.ts'
 import { mintToken } from '../../gateway/tokens.ts'
+import { LeanSocket } from './lean-socket.ts'
 import type { Order } from './protocol.ts'
 
 export interface Member {
@@ -26,6 +27,7 @@ export async function connectPairs(
         url: order.url,
         token: await mintToken(order.secret, mine, TOKEN_TTL_SEC),
         codec: order.codec,
+        WebSocket: LeanSocket,
         connectTimeoutMs: CONNECT_MS_MAX,
         on: {
           message(message) {
