@@ -60,25 +60,29 @@ function percentilesOf(us: number[]): Percentiles {
   return { count: us.length, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) }
 }
 
-/** Sends that were invoked, committed and seen by another device within a stretch. */
+/** Sends that were committed and seen by another device within a stretch, and how many were committed per second over all. */
 export function throughIn(
   history: readonly Entry[],
   from: number,
   to: number,
-): { invoked: number; through: number } {
+): { through: number; perSecond: number } {
   const seenBy = new Map<string, Set<string>>()
   for (const { op, hash, dev, t_mono } of history) {
     if (op !== 'recv' || !hash || t_mono < from || t_mono > to) continue
     const devices = seenBy.get(hash) ?? new Set()
     seenBy.set(hash, devices.add(dev))
   }
-  let invoked = 0
   let through = 0
+  let count = 0
+  let first = Infinity
+  let last = 0
   for (const { invoke, end } of pairCommands(history).values()) {
-    if (invoke.op !== 'send' || invoke.t_mono < from || invoke.t_mono > to) continue
-    invoked += 1
-    const others = [...(seenBy.get(invoke.hash ?? '') ?? [])].some((dev) => dev !== invoke.dev)
-    if (end?.phase === 'ok' && end.t_mono <= to && others) through += 1
+    if (invoke.op !== 'send' || end?.phase !== 'ok') continue
+    count += 1
+    first = Math.min(first, end.t_mono)
+    last = Math.max(last, end.t_mono)
+    if (end.t_mono < from || end.t_mono > to) continue
+    if ([...(seenBy.get(invoke.hash ?? '') ?? [])].some((dev) => dev !== invoke.dev)) through += 1
   }
-  return { invoked, through }
+  return { through, perSecond: count / Math.max(1, (last - first) / 1e6) }
 }

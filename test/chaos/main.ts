@@ -7,7 +7,7 @@ import { type BrokenBuild, brokenBuilds, preloadsOf, unpatched } from './broken/
 import type { RunResult } from './report.ts'
 import { examples, reportOf } from './report.ts'
 import { runChaos } from './run.ts'
-import { allFaults, fullRun, type RunSettings, smokeRun } from './settings.ts'
+import { allFaults, type FaultName, fullRun, type RunSettings, smokeRun } from './settings.ts'
 
 interface Flags {
   readonly seed?: string
@@ -16,6 +16,9 @@ interface Flags {
   readonly smoke?: boolean
   readonly broken?: string
   readonly keep?: boolean
+  readonly kills?: string
+  readonly drops?: string
+  readonly faults?: string
 }
 
 const flags = new Command('test:chaos')
@@ -25,6 +28,9 @@ const flags = new Command('test:chaos')
   .option('--seed <number>', 'of the fault schedule (default: LONGWIRE_SEED, else random)')
   .option('--seconds <number>', 'length of the load')
   .option('--rate <number>', 'commands per second')
+  .option('--kills <number>', 'kill -9 of role processes')
+  .option('--drops <number>', 'produce answers lost after the append')
+  .option('--faults <names>', `the others, separated by commas: ${allFaults.join(', ')}, or none`)
   .option('--smoke', 'the short run for CI')
   .option('--broken <name>', 'run a broken build, or `all`: it must be caught')
   .option('--keep', 'keep history, logs and data of a run that passed, too')
@@ -39,6 +45,16 @@ const number = (text: string | undefined, fallback: number) => {
   if (Number.isSafeInteger(value) && value >= 0) return value
   process.stderr.write(`${text} is not a whole number\n`)
   process.exit(2)
+}
+function faultsOf(text: string | undefined): readonly FaultName[] {
+  if (text === undefined) return allFaults
+  const names = text === 'none' ? [] : text.split(',')
+  const unknown = names.find((name) => !allFaults.some((fault) => fault === name))
+  if (unknown !== undefined) {
+    process.stderr.write(`there is no fault ${unknown}: ${allFaults.join(', ')}, or none\n`)
+    process.exit(2)
+  }
+  return allFaults.filter((fault) => names.includes(fault))
 }
 const seed = number(flags.seed ?? process.env.LONGWIRE_SEED, Math.floor(Math.random() * 2 ** 31))
 const enginesDir = path.resolve(process.env.LONGWIRE_ENGINES ?? '.longwire/engines')
@@ -78,7 +94,9 @@ async function soundRun(): Promise<number> {
     seed,
     seconds: number(flags.seconds, size.seconds),
     ratePerSecond: number(flags.rate, size.ratePerSecond),
-    faults: allFaults,
+    kills: number(flags.kills, size.kills),
+    drops: number(flags.drops, size.drops),
+    faults: faultsOf(flags.faults),
   }
   const run = await attempt(settings, null)
   if (!run.result) return 1

@@ -7,6 +7,7 @@ import { partitions } from './settings.ts'
 
 const lookEveryMs = 1_000
 const stableMs = 4_000
+const sayEveryMs = 5_000
 
 /** Null: at rest. Else the reason why not, when `msMax` had passed. */
 export async function untilAtRest(
@@ -21,7 +22,7 @@ export async function untilAtRest(
   const untilMs = performance.now() + msMax
   let received = -1
   let stableSince = performance.now()
-  let said = ''
+  let saidMs = performance.now()
   try {
     for (;;) {
       const stats = load.stats()
@@ -37,8 +38,10 @@ export async function untilAtRest(
       if (waits.length === 0) return null
       const text = waits.join(', ')
       if (performance.now() > untilMs) return text
-      if (text !== said) say(`waiting: ${text}`)
-      said = text
+      if (performance.now() - saidMs > sayEveryMs) {
+        say(`waiting: ${text}`)
+        saidMs = performance.now()
+      }
       await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
     }
   } finally {
