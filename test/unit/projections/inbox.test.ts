@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest'
+import { EVERYONE, inbox } from '../../../projections/inbox/project.ts'
+import { accepted, target } from '../../support/projections/accepted.ts'
+
+const conversationId = 'p2p:ann:bob'
+
+describe('the inbox', () => {
+  test('given a message, then one write, for the sender alone', () => {
+    expect(inbox.project(accepted({ seq: 5, ordinal: 4 }, 'MessageSent'))).toEqual([
+      { kind: 'own', user: 'ann', conversationId, ordinal: 4 },
+    ])
+  })
+  test('given mentions, then one entry for the conversation', () => {
+    const [, write] = inbox.project(accepted({ seq: 5 }, 'MessageSent', { mentions: ['bob', 'cid'] }))
+    expect(write).toEqual({ kind: 'mentioned', conversationId, ordinal: 5, users: ['bob', 'cid'] })
+  })
+  test('given a mention of all, then one entry whatever the size of the group', () => {
+    const [, write] = inbox.project(
+      accepted({ seq: 5 }, 'MessageSent', { mentionAll: true, mentions: ['bob'] }),
+    )
+    expect(write).toEqual({ kind: 'mentioned', conversationId, ordinal: 5, users: [EVERYONE] })
+  })
+  test('given a recall, then the ordinal of the message, not of the recall', () => {
+    const recall = accepted({ seq: 9, ordinal: 8 }, 'MessageRecalled', { target: target(3) })
+    expect(inbox.project(recall)).toEqual([{ kind: 'recalled', conversationId, ordinal: 3 }])
+  })
+  test('given a read mark, then the position of its reader', () => {
+    const mark = accepted({ stream: 'u:bob', sender: 'bob' }, 'ReadMarked', {
+      conversationId,
+      seq: 7,
+      ordinal: 6,
+    })
+    expect(inbox.project(mark)).toEqual([{ kind: 'read', user: 'bob', conversationId, seq: 7, ordinal: 6 }])
+  })
+  test('given an edit, a rejection or a roster change, then nothing', () => {
+    expect(inbox.project(accepted({}, 'MessageEdited'))).toEqual([])
+    expect(inbox.project(accepted({}, 'Rejection'))).toEqual([])
+    expect(inbox.project(accepted({ stream: 'g:1' }, 'MembersAdded'))).toEqual([])
+  })
+})
