@@ -29,6 +29,8 @@ afterEach(() => {
 const WORLDS = Number(process.env.LONGWIRE_WORLDS ?? 40)
 const SEED = Number(process.env.LONGWIRE_SEED ?? 1)
 const USERS = ['ann', 'bob', 'cid']
+/** Becomes a member of the group in the midst of it all. */
+const LATE = 'dan'
 const ROLES = ['sequencer', 'fanout', 'gateway'] as const
 const FAULTY_MS = 30_000
 
@@ -103,7 +105,7 @@ async function live(seed: number, versions = asBuilt.versions) {
   await clock.advance(10)
   for (const role of ROLES) for (const place of [0, 1]) void world.start(role, place)
   await clock.advance(3_000)
-  const connecting = [...USERS, 'bob'].map((user) => world.connect(user))
+  const connecting = [...USERS, 'bob', LATE].map((user) => world.connect(user))
   await clock.advance(3_000)
   const devices = await Promise.all(connecting)
   const creating = (devices[0] as Device).client.createGroup({ name: 'team', members: USERS })
@@ -113,8 +115,12 @@ async function live(seed: number, versions = asBuilt.versions) {
   const told: Told = { sent: new Set(), outcomes: new Map() }
   world.setTrailing(0.3)
   const until = clock.now() + FAULTY_MS
+  const adding = clock.now() + random.int(FAULTY_MS / 2)
+  const speakers = devices.filter(({ user }) => user !== LATE)
+  let added: Promise<unknown> | null = null
   for (let n = 0; clock.now() < until; n++) {
-    say(world, devices, group, told, n)
+    say(world, speakers, group, told, n)
+    if (clock.now() >= adding) added ??= (devices[0] as Device).client.addMembers(group, [LATE])
     if (random.chance(0.2)) disturb(world)
     await clock.advance(random.int(600))
   }
@@ -126,6 +132,8 @@ async function live(seed: number, versions = asBuilt.versions) {
     for (const place of [0, 1]) if (!world.roles.has(`${role}-${place}`)) void world.start(role, place)
   await clock.advance(90_000)
   world.reads.catchUp()
+  await added
+  expect(world.reads.fromSeq(LATE, group)).toBeGreaterThan(1)
   return { world, devices, told, hits: log.faults.hits() }
 }
 
@@ -226,6 +234,6 @@ describe('a rule taken away is caught', () => {
   test('the epoch not compared: what a zombie wrote counts', async () => {
     accept.instead = (real) => (at, offset, record) =>
       record.kind === 'claim' ? real(at, offset, record) : real(at, offset, { ...record, epoch: at.epoch })
-    await caught(300, /./)
+    await caught(600, /./)
   })
 })
