@@ -66,7 +66,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { gatewayId, boot, clock, log, metrics, store } = options
   const counters = newCounters()
   const connections = createConnections(limits.connectionsPerUserMax)
-  const outbox = createOutbox(options.defer, () => {
+  const outbox = createOutbox(options.defer, clock.after, () => {
     counters.socketsDropped += 1
   })
   const appender = await store.appender('commands', { timeoutMs: limits.appendTimeoutMs })

@@ -92,10 +92,16 @@ export function createHub(options: HubOptions): Hub {
     if (connection.socket) outbox.write(connection, connection.codec.encode(frame))
   }
 
+  const sendSoon = (connection: Connection, frame: ServerFrame): void => {
+    if (connection.socket) outbox.writeSoon(connection, connection.codec.encode(frame))
+  }
+
   function run(connection: Connection, effect: Effect): void {
     switch (effect.do) {
       case 'send':
-        send(connection, effect.frame)
+        // `committed` follows within milliseconds: one system call for both.
+        if (effect.frame.type === 'accepted') sendSoon(connection, effect.frame)
+        else send(connection, effect.frame)
         return
       case 'append':
         void options.commands

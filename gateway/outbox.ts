@@ -2,22 +2,35 @@
  * Writes frames at the end of a turn: what one round of I/O brings for a connection leaves in one system call. Sending is
  * what costs most per message.
  */
+import type { Clock } from '../schemas/ports.ts'
 import type { Connection } from './connections.ts'
 
 export interface Outbox {
   write(connection: Connection, bytes: Buffer): void
+  /** Leaves with the next frame to this connection, after at most 50 ms: for what nobody waits for. Order is kept. */
+  writeSoon(connection: Connection, bytes: Buffer): void
   /** Writes what waits for this connection now: before it is closed. */
   flush(connection: Connection): void
 }
 
+const SOON_MS = 50
+
 /** `defer` runs its argument after the current round of I/O callbacks. `onDropped`: the socket took no more. */
-export function createOutbox(defer: (fn: () => void) => void, onDropped: (c: Connection) => void): Outbox {
+export function createOutbox(
+  defer: (fn: () => void) => void,
+  after: Clock['after'],
+  onDropped: (c: Connection) => void,
+): Outbox {
   let waiting: Connection[] = []
   let deferred = false
+  /** Connections whose frames are not in a hurry. */
+  let soon = new Set<Connection>()
+  let soonTimed = false
 
   function flush(connection: Connection): void {
     const { out, socket } = connection
     connection.out = null
+    soon.delete(connection)
     if (!out || !socket) return
     let taken = true
     const only = out.length === 1 ? out[0] : undefined
@@ -42,18 +55,36 @@ export function createOutbox(defer: (fn: () => void) => void, onDropped: (c: Con
     for (const connection of now) flush(connection)
   }
 
+  function flushSoon(): void {
+    soonTimed = false
+    const now = soon
+    soon = new Set()
+    for (const connection of now) flush(connection)
+  }
+
   return {
     write(connection, bytes) {
+      if (!connection.socket) return
+      if (connection.out) {
+        connection.out.push(bytes)
+        if (!soon.delete(connection)) return
+      } else connection.out = [bytes]
+      waiting.push(connection)
+      if (deferred) return
+      deferred = true
+      defer(flushAll)
+    },
+    writeSoon(connection, bytes) {
       if (!connection.socket) return
       if (connection.out) {
         connection.out.push(bytes)
         return
       }
       connection.out = [bytes]
-      waiting.push(connection)
-      if (deferred) return
-      deferred = true
-      defer(flushAll)
+      soon.add(connection)
+      if (soonTimed) return
+      soonTimed = true
+      after(SOON_MS, flushSoon)
     },
     flush,
   }

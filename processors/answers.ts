@@ -36,7 +36,8 @@ export function remember(answers: Answers, key: string, answer: FirstAnswer): vo
   // Ids come nearly in order of time: the place is near the end.
   let at = answers.order.length
   while (at > 0 && (answers.order[at - 1] as string) > key) at--
-  answers.order.splice(at, 0, key)
+  if (at === answers.order.length) answers.order.push(key)
+  else answers.order.splice(at, 0, key)
   while (answers.order.length > limits.dedupEntriesPerStreamMax) {
     const evicted = answers.order.shift() as string
     answers.byKey.delete(evicted)
