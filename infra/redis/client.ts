@@ -20,13 +20,14 @@ export interface RedisClientOptions {
 }
 
 export interface RedisClient extends RedisPort {
-  /** Resolves when the connection stands, or after `ms` whether or not. */
+  /** Resolves to true when Redis answers, or to false after `ms`. */
   ready(ms: number): Promise<boolean>
   close(): Promise<void>
 }
 
 const TIMEOUT_MS = 500
 const RECONNECT_MS_MAX = 2_000
+const READY_POLL_MS = 25
 
 export function redisOptions(config: Config, name: string): RedisClientOptions {
   return {
@@ -42,7 +43,7 @@ export function redisOptions(config: Config, name: string): RedisClientOptions {
 export function createRedis(options: RedisClientOptions, logger: Logger): RedisClient {
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS
   const connection = connect(options, timeoutMs)
-  logConnection(connection, options.name, logger)
+  const closing = logConnection(connection, options.name, logger)
 
   async function run(calls: readonly RedisCall[], wholeScripts: boolean): Promise<RedisReply[]> {
     const parts = connection instanceof Cluster ? byNode(connection, calls) : [calls.map((_, i) => i)]
@@ -62,31 +63,36 @@ export function createRedis(options: RedisClientOptions, logger: Logger): RedisC
     return replies
   }
 
+  async function batch(calls: readonly RedisCall[]): Promise<readonly RedisReply[]> {
+    if (calls.length === 0) return []
+    try {
+      return await deadline(connection, timeoutMs, run(calls, false))
+    } catch (first) {
+      if (!isNoScript(first)) throw unavailable(first)
+    }
+    // A node that does not know a script (new, restarted, flushed) learns it from its text; everything here may run twice.
+    try {
+      return await deadline(connection, timeoutMs, run(calls, true))
+    } catch (cause) {
+      throw unavailable(cause)
+    }
+  }
+
   return {
-    async batch(calls) {
-      if (calls.length === 0) return []
-      try {
-        return await deadline(connection, timeoutMs, run(calls, false))
-      } catch (first) {
-        if (!isNoScript(first)) throw unavailable(first)
-      }
-      // A node that does not know a script (new, restarted, flushed) learns it from its text; everything here may run twice.
-      try {
-        return await deadline(connection, timeoutMs, run(calls, true))
-      } catch (cause) {
-        throw unavailable(cause)
+    batch,
+    async ready(ms) {
+      // By asking, as the status still says ready while a connection is being dropped.
+      for (const end = Date.now() + ms; ; ) {
+        const answers = await batch([['EXISTS', 'lw:ready']]).then(
+          () => true,
+          () => false,
+        )
+        if (answers || Date.now() >= end) return answers
+        await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS))
       }
     },
-    ready: (ms) =>
-      new Promise((resolve) => {
-        if (connection.status === 'ready') return resolve(true)
-        const timer = setTimeout(() => resolve(false), ms)
-        connection.once('ready', () => {
-          clearTimeout(timer)
-          resolve(true)
-        })
-      }),
     async close() {
+      closing()
       connection.disconnect()
     },
   }
@@ -191,18 +197,22 @@ const unavailable = (cause: unknown): Fault =>
   new Fault('redis_unavailable', 'Redis did not answer', { retriable: true, cause })
 
 /** One line when the connection is lost and one when it stands again, not one per attempt. */
-function logConnection(connection: Redis | Cluster, name: string, logger: Logger): void {
+function logConnection(connection: Redis | Cluster, name: string, logger: Logger): () => void {
   let up: boolean | null = null
+  let closing = false
   connection.on('ready', () => {
     if (up === false) logger.info({ connection: name }, 'Redis is back')
     up = true
   })
   connection.on('error', (err: Error) => {
-    if (up !== false) logger.warn({ connection: name, reason: err.message }, 'Redis is away')
+    if (up !== false && !closing) logger.warn({ connection: name, reason: err.message }, 'Redis is away')
     up = false
   })
   connection.on('close', () => {
-    if (up === true) logger.warn({ connection: name, reason: 'closed' }, 'Redis is away')
+    if (up === true && !closing) logger.warn({ connection: name, reason: 'closed' }, 'Redis is away')
     up = up === null ? null : false
   })
+  return () => {
+    closing = true
+  }
 }

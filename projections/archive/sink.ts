@@ -95,8 +95,9 @@ export function archiveSink(options: ArchiveSinkOptions): Sink & { close(): void
 
   return {
     async begin(partition, range, fresh) {
-      const [row] = await clickhouse.query<{ offset: string; epoch: string; source: string }>(
-        `SELECT toString(offset) AS offset, toString(epoch) AS epoch, toString(source) AS source FROM events
+      const [row] = await clickhouse.query<{ offset_: string; epoch_: string; source_: string }>(
+        // An alias must not be a column's name: ORDER BY would take the text.
+        `SELECT toString(offset) AS offset_, toString(epoch) AS epoch_, toString(source) AS source_ FROM events
          WHERE generation = {generation:UInt32} AND partition = {partition:UInt32} ORDER BY source DESC LIMIT 1`,
         { generation, partition },
       )
@@ -104,9 +105,9 @@ export function archiveSink(options: ArchiveSinkOptions): Sink & { close(): void
       if (!row || fresh) return start
       const at: Position = {
         generation,
-        offset: Number(row.offset) + 1,
-        epoch: Number(row.epoch),
-        last: Number(row.source),
+        offset: Number(row.offset_) + 1,
+        epoch: Number(row.epoch_),
+        last: Number(row.source_),
       }
       if (at.offset <= range.end) return at
       logger.error(

@@ -18,7 +18,7 @@ export async function startEngines<const C extends boolean>(need: { clickhouse: 
   const redisEngine = engines.redis as NonNullable<typeof engines.redis>
   const redis: RedisClient = createRedis({ urls: [redisEngine.url], name: 'test' }, silentLog)
   await redis.ready(5_000)
-  const options = { url: engines.clickhouse?.url ?? '', database: 'longwire' }
+  const options = { url: engines.clickhouse?.url ?? 'http://127.0.0.1:9', database: 'longwire' }
   if (need.clickhouse) await migrateArchive(options, silentLog)
   const clickhouse: ClickHouse = createClickHouse(options)
   return {

@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { silentLog } from '../../../infra/log.ts'
+import { createRedis, type RedisClient } from '../../../infra/redis/client.ts'
+import { createRedisOnlineMap, type OnlineMap } from '../../../infra/redis/online-map.ts'
+import { slotOf } from '../../../infra/redis/slot.ts'
+import { liveSink } from '../../../projections/live/sink.ts'
+import { readModels } from '../../../projections/reads.ts'
+import { START } from '../../../schemas/accept.ts'
+import { accepted } from '../../support/projections/accepted.ts'
+import { startEngines } from '../../support/projections/engines.ts'
+import { startRedisCluster } from '../../support/redis-cluster.ts'
+
+const kinds = {
+  'one node': async () => {
+    const engines = await startEngines({ clickhouse: false })
+    return { redis: engines.redis, stop: engines.stop }
+  },
+  'a cluster of three nodes': async () => {
+    const cluster = await startRedisCluster()
+    const redis = createRedis({ urls: cluster.urls, name: 'test' }, silentLog)
+    await redis.ready(10_000)
+    return {
+      redis,
+      stop: async () => {
+        await redis.close()
+        cluster.stop()
+      },
+    }
+  },
+}
+
+const entry = (gateway: string, boot: string, connection: string, expiresAt = 2_000) => ({
+  gateway,
+  boot,
+  connection,
+  deviceId: `device of ${connection}`,
+  deviceType: 'test',
+  loginAt: 1_000,
+  expiresAt,
+})
+
+describe.each(Object.entries(kinds))('on %s', (_name, start) => {
+  let redis: RedisClient
+  let map: OnlineMap
+  let stop: () => Promise<void>
+
+  beforeAll(async () => {
+    const started = await start()
+    redis = started.redis
+    stop = started.stop
+    map = createRedisOnlineMap(redis)
+  })
+  afterAll(() => stop?.())
+
+  test('a batch over many slots answers in the order of its calls', async () => {
+    const names = Array.from({ length: 200 }, (_, i) => `k${i}`)
+    await redis.batch(names.map((name) => ['SET', name, `value of ${name}`]))
+    expect(await redis.batch(names.map((name) => ['GET', name]))).toEqual(
+      names.map((name) => `value of ${name}`),
+    )
+  })
+
+  test('a call that is refused fails the batch with a fault that names no key', async () => {
+    await redis.batch([['SET', 'text', 'x']])
+    await expect(redis.batch([['HGET', 'text', 'f']])).rejects.toMatchObject({
+      code: 'redis_unavailable',
+      message: 'Redis did not answer',
+    })
+  })
+
+  test('users are found with all their connections, and only their own boot may remove one', async () => {
+    await map.register({ user: 'ann', entry: entry('g1', 'b1', 'c1') })
+    await map.register({ user: 'ann', entry: entry('g2', 'b9', 'c2') })
+    await map.register({ user: 'bob', entry: entry('g1', 'b1', 'c3') })
+    const found = await map.locate(['ann', 'bob', 'nobody'])
+    expect(
+      found
+        .get('ann')
+        ?.map(({ connection }) => connection)
+        .sort(),
+    ).toEqual(['c1', 'c2'])
+    expect(found.get('bob')).toEqual([entry('g1', 'b1', 'c3')])
+    expect(found.has('nobody')).toBe(false)
+    expect(await map.connection('bob', 'c3')).toEqual(entry('g1', 'b1', 'c3'))
+    const leave = { user: 'bob', gateway: 'g1', connection: 'c3', lastOfUser: true }
+    await map.unregister({ ...leave, boot: 'another', lastOfUser: false })
+    expect(await map.connectionsOf('bob')).toHaveLength(1)
+    await map.unregister({ ...leave, boot: 'b1' })
+    expect(await map.connectionsOf('bob')).toEqual([])
+    expect(await map.usersOf('g1')).toEqual(['ann'])
+  })
+
+  test('a refresh says which connections had been lost', async () => {
+    const records = ['c1', 'c2'].map((connection) => ({ user: 'cid', entry: entry('g1', 'b1', connection) }))
+    await map.register(records[0] as (typeof records)[0])
+    expect(await map.refresh(records)).toEqual(['c2'])
+    expect(await map.refresh(records)).toEqual([])
+  })
+
+  test('what earlier boots left is cleared, what lives stays', async () => {
+    await map.register({ user: 'dee', entry: entry('g3', 'old', 'c1') })
+    await map.register({ user: 'eve', entry: entry('g3', 'old', 'c2') })
+    await map.register({ user: 'eve', entry: entry('g3', 'new', 'c3') })
+    await map.register({ user: 'eve', entry: entry('g4', 'old', 'c4') })
+    expect(await map.clearGateway('g3', 'new')).toBe(2)
+    expect(await map.usersOf('g3')).toEqual(['eve'])
+    expect((await map.connectionsOf('eve')).map(({ connection }) => connection).sort()).toEqual(['c3', 'c4'])
+    expect(await map.sweep('g3', 'new', 1_999)).toBe(0)
+    expect(await map.sweep('g3', 'new', 2_000)).toBe(1)
+    expect(await map.usersOf('g3')).toEqual([])
+  })
+
+  test('an announcement holds until its own boot takes it back', async () => {
+    await map.announce('g1', 'b2')
+    await map.retract('g1', 'b1')
+    expect(await map.announced(['g1', 'g2'])).toEqual(new Map([['g1', 'b2']]))
+    await map.retract('g1', 'b2')
+    expect(await map.announced(['g1'])).toEqual(new Map())
+  })
+
+  test('heads are raised and never lowered; lists only grow', async () => {
+    const head = (seq: number) => ({ stream: 'p2p:h1:h2', seq, ordinal: seq, time: seq })
+    await map.writeHeads([head(5)], [{ user: 'h1', conversationId: 'p2p:h1:h2' }])
+    await map.writeHeads([head(3)], [])
+    const [seq, listed] = await redis.batch([
+      ['HGET', 'lw:head:{p2p:h1:h2}', 'seq'],
+      ['SMEMBERS', 'lw:convs:{h1}'],
+    ])
+    expect([seq, listed]).toEqual(['5', ['p2p:h1:h2']])
+  })
+
+  test('read models answer partial until every partition is there, and a rebuild is over', async () => {
+    const sink = liveSink({ redis, generation: 0, logger: silentLog })
+    const unused = { query: async () => [] }
+    const reads = readModels({ redis, clickhouse: unused, partitions: 1, generation: 0 })
+    expect((await reads.heads('ann')).partial).toBe(true)
+    await sink.begin(0, { begin: 0, end: 3 }, false)
+    const record = (seq: number) => accepted({ stream: 'p2p:ann:bob', seq, offset: seq }, 'MessageSent')
+    const next = { ...START, generation: 0, epoch: 0 }
+    expect(await sink.apply(0, [record(1)], { ...next, offset: 2, last: 0 })).toBe('applied')
+    await sink.tick()
+    expect((await reads.heads('ann')).partial).toBe(true)
+    expect(await sink.apply(0, [record(1), record(2)], { ...next, offset: 3, last: 1 })).toBe('applied')
+    expect(await sink.tick()).toEqual([])
+    expect(await reads.heads('ann')).toEqual({
+      partial: false,
+      heads: [{ conversationId: 'p2p:ann:bob', seq: 2, ordinal: 2, fromSeq: 1, toSeq: null }],
+    })
+    // Seq 4 before 3: something was lost.
+    expect(await sink.apply(0, [record(4)], { ...next, offset: 5, last: 3 })).toBe('lost')
+    const again = await sink.begin(0, { begin: 0, end: 5 }, false)
+    expect(again.offset).toBe(0)
+    expect((await reads.heads('ann')).partial).toBe(true)
+  })
+})
+
+test('slots are those of the specification', () => {
+  expect(slotOf('123456789')).toBe(0x31c3 % 16_384)
+  expect(slotOf('lw:head:{abc}')).toBe(slotOf('abc'))
+  expect(slotOf('{}a')).not.toBe(slotOf(''))
+})
+
+test('a Redis that hangs costs a caller half a second and queues nothing', async () => {
+  const engines = await startEngines({ clickhouse: false })
+  try {
+    await engines.redis.batch([['SET', 'a', '1']])
+    engines.redisEngine.pause()
+    await expect(engines.redis.batch([['GET', 'a']])).rejects.toMatchObject({ code: 'redis_unavailable' })
+    await expect(engines.redis.batch([['GET', 'a']])).rejects.toMatchObject({ code: 'redis_unavailable' })
+    engines.redisEngine.resume()
+    expect(await engines.redis.ready(10_000)).toBe(true)
+    expect(await engines.redis.batch([['GET', 'a']])).toEqual(['1'])
+  } finally {
+    engines.redisEngine.resume()
+    await engines.stop()
+  }
+})
