@@ -25,7 +25,7 @@ export const allFaults: readonly FaultName[] = [
   'clickhouse-stop',
 ]
 
-export const fullRun = { seconds: 240, ratePerSecond: 100, users: 40, groups: 5, kills: 28, drops: 15 }
+export const fullRun = { seconds: 240, ratePerSecond: 60, users: 40, groups: 5, kills: 28, drops: 15 }
 export const smokeRun = { seconds: 90, ratePerSecond: 50, users: 24, groups: 3, kills: 8, drops: 10 }
 
 export const partitions = 6

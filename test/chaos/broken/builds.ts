@@ -37,9 +37,10 @@ export const brokenBuilds: readonly BrokenBuild[] = [
     },
     expected: [
       'archive-hash',
-      'archive-missing',
       'archive-extra',
       'ack-wrong',
+      'ack-reused',
+      'aborted',
       'forked',
       'untrue',
       'gap',
@@ -49,14 +50,15 @@ export const brokenBuilds: readonly BrokenBuild[] = [
   {
     name: 'early-commit',
     roles: ['projection'],
-    settings: { ...small, seconds: 30, kills: 12, killRoles: ['projection'], drops: 0, faults: [] },
-    expected: ['archive-missing', 'history'],
+    // Far enough apart for the group to have taken the partitions up again.
+    settings: { ...small, seconds: 75, kills: 5, killRoles: ['projection'], drops: 0, faults: [] },
+    expected: ['archive-missing'],
   },
   {
     name: 'two-in-flight',
     roles: ['sequencer', 'gateway'],
     settings: { ...small, ratePerSecond: 150, seconds: 30, kills: 0, drops: 40, faults: [] },
-    expected: ['unsound-write', 'send-order', 'lost', 'duplicated', 'unsettled'],
+    expected: ['unsound-write', 'send-order', 'lost', 'duplicated'],
   },
 ]
 

@@ -16,7 +16,7 @@ export interface SendCounts {
   ok: number
   fail: number
   info: number
-  /** Told nothing for long or lost on the way, and committed all the same: retried under its packId. */
+  /** Under way when its device's connection broke, so of unknown outcome then, and committed all the same. */
   recovered: number
 }
 
@@ -43,6 +43,7 @@ export function checkSends(
   const commands = pairCommands(history)
   const byHash = messagesByHash(model, find)
   const answered = new Map<string, string>()
+  const breaks = breaksOf(history)
   const sent = new Set<string>()
 
   for (const [id, { invoke, end }] of commands) {
@@ -61,14 +62,25 @@ export function checkSends(
       find('lost', `${id} by ${invoke.dev}: ${end?.conv} seq ${end?.seq}`)
     if (phase === 'fail' && found.length > 0)
       find('aborted', `${id} was refused with ${end?.code}, and is ${found[0]?.stream} seq ${found[0]?.seq}`)
-    // Long after every retry of the ordinary path.
-    if (phase === 'ok' && end && end.t_mono - invoke.t_mono > 2_000_000) counts.recovered += 1
+    if (phase === 'ok' && end && broke(breaks.get(invoke.dev), invoke.t_mono, end.t_mono))
+      counts.recovered += 1
   }
   for (const [hash, found] of byHash)
     if (!sent.has(hash)) find('ghost', `${found[0]?.stream} seq ${found[0]?.seq}: nobody sent ${hash}`)
   checkSendOrder(commands, find)
   return { findings, counts }
 }
+
+/** Device → when its connection broke. */
+function breaksOf(history: readonly Entry[]): Map<string, number[]> {
+  const breaks = new Map<string, number[]>()
+  for (const { op, dev, t_mono } of history)
+    if (op === 'disconnect') breaks.set(dev, [...(breaks.get(dev) ?? []), t_mono])
+  return breaks
+}
+
+const broke = (times: readonly number[] | undefined, from: number, to: number): boolean =>
+  times?.some((at) => at > from && at < to) ?? false
 
 type Placed = Message & { readonly stream: string }
 
