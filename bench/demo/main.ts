@@ -126,7 +126,7 @@ async function demo(
     progress.show(`  ${bar(share, 30)}  ${said}`)
   })
   progress.done(
-    `  played in ${((Date.now() - fromMs) / 1000).toFixed(1)} s, ${speed.toFixed(1)} times as fast as it was said`,
+    `  played in ${((Date.now() - fromMs) / 1000).toFixed(1)} s, ${speed < 10 ? speed.toFixed(1) : grouped(speed)} times as fast as it was said`,
   )
 
   const { committed } = audit.counts()

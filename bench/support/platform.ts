@@ -28,6 +28,8 @@ export interface Platform {
 
 const TOKEN_TTL_SEC = 24 * 3600
 const STOP_MS_MAX = 60_000
+/** What `npm start` prints for people who will use it; this platform is gone in a minute. */
+const ADDRESSES = /:\/\/|npm run|^ {2}logs /
 
 /** `say` gets one line for each thing that happens while a private platform starts. */
 export async function openPlatform(options: {
@@ -116,7 +118,7 @@ function untilReady(child: ChildProcess, exited: Promise<void>, say: (line: stri
       createInterface({ input: stream }).on('line', (line) => {
         if (line.trim() !== '') last.push(line.trim())
         if (/^ready\b/.test(line)) resolve()
-        else if (line.startsWith('  ')) say(line)
+        else if (line.startsWith('  ') && !ADDRESSES.test(line)) say(line)
       })
     }
     child.once('error', reject)
