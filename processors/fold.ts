@@ -1,7 +1,7 @@
 /** The fold of one partition of im.events: which records count, and the state of every stream in it. */
-import { advance, type Position, START, type Verdict, verdictOf } from '../schemas/accept.ts'
-import { decodeEventPayload, openEnvelope } from '../schemas/codec.ts'
+import { type Position, START } from '../schemas/accept.ts'
 import type { LogRecord } from '../schemas/ports.ts'
+import { type Read, readRecord } from '../schemas/read.ts'
 import type { Envelope, EventPayload } from '../schemas/records.ts'
 import { evolve } from './evolve.ts'
 import { initialState, type StreamState } from './state.ts'
@@ -13,16 +13,6 @@ export interface Fold {
   readonly streams: Map<string, StreamState>
   /** Told of a stream before it changes; a running snapshot copies it then. */
   beforeChange: ((state: StreamState) => void) | null
-}
-
-export interface Folded {
-  readonly verdict: Verdict | 'unreadable'
-  readonly offset: number
-  readonly envelope: Envelope | null
-  /** Decoded only where a reader above needs it; null also where it cannot be decoded. */
-  readonly payload: EventPayload | null
-  /** Why payload is null. */
-  readonly fault: unknown
 }
 
 export const emptyFold = (position: Position = START): Fold => ({
@@ -41,38 +31,12 @@ export function streamIn(streams: Map<string, StreamState>, stream: string): Str
   return fresh
 }
 
-/** Judges one record by accept() and, where it counts, evolves its stream. A record that is no envelope is passed over by all readers alike. */
-export function foldRecord(fold: Fold, record: LogRecord): Folded {
+/** Judges one record by accept() and, where it counts, evolves its stream. */
+export function foldRecord(fold: Fold, record: LogRecord): Read {
   const read = readRecord(fold.position, record)
-  if (read.envelope === null) {
-    fold.position = { ...fold.position, offset: Math.max(fold.position.offset, record.offset + 1) }
-    return read
-  }
-  if (read.verdict === 'missed-claim') return read
-  if (record.offset >= fold.position.offset) {
-    fold.position = advance(fold.position, record.offset, read.envelope, read.verdict as Verdict)
-  }
-  if (read.verdict === 'accept') evolveInto(fold, read.envelope, read.payload)
+  fold.position = read.next
+  if (read.verdict === 'accept' && read.envelope) evolveInto(fold, read.envelope, read.payload)
   return read
-}
-
-/** Verdict and decoded payload of one record, nothing changed. */
-export function readRecord(at: Position, record: LogRecord): Folded {
-  const { offset } = record
-  let envelope: Envelope
-  try {
-    if (!record.value) throw new Error('no value')
-    envelope = openEnvelope(record.value)
-  } catch (fault) {
-    return { verdict: 'unreadable', offset, envelope: null, payload: null, fault }
-  }
-  const verdict = verdictOf(at, offset, envelope)
-  if (verdict !== 'accept') return { verdict, offset, envelope, payload: null, fault: null }
-  try {
-    return { verdict, offset, envelope, payload: decodeEventPayload(envelope), fault: null }
-  } catch (fault) {
-    return { verdict, offset, envelope, payload: null, fault }
-  }
 }
 
 /** The stream breaks, and only the stream, when its payload cannot be folded. */

@@ -2,10 +2,9 @@
  * The shell of projections: a consumer group over im.events, `accept()`, batches, and a sink that keeps its own position. A
  * failed write holds its partition back and is tried again, with the same batch; the reader never moves past it.
  */
-import { advance, formatPosition, type Position, verdictOf } from '../schemas/accept.ts'
-import { decodeEventPayload, openEnvelope } from '../schemas/codec.ts'
+import { formatPosition, type Position } from '../schemas/accept.ts'
 import { type Clock, Fault, type GroupConsumer, type Logger, type LogRecord } from '../schemas/ports.ts'
-import type { Envelope, EventPayload } from '../schemas/records.ts'
+import { readRecord } from '../schemas/read.ts'
 import { topics } from '../schemas/topics.ts'
 import type { Accepted, Sink } from './projection.ts'
 
@@ -167,30 +166,30 @@ export function createReader(options: ReaderOptions): Reader {
         consumer.seek(topics.events, partition, position.offset)
         break
       }
-      const read = readRecord(record, position)
-      if (read.kind === 'missed-claim') {
+      const read = readRecord(position, record)
+      if (read.verdict === 'missed-claim') {
         missedClaim(partition, record.offset)
         return
       }
-      if (read.kind === 'undecodable' || read.payloadError !== null) {
+      if (read.fault !== null) {
         counts.undecodable++
-        const detail = read.kind === 'undecodable' ? read.detail : (read.payloadError ?? '')
+        const detail = reasonOf(read.fault)
         const done = await persist(partition, of, async () => {
           await options.deadLetter(partition, record, 'undecodable', detail)
           return true
         })
         if (done === null) return
       }
-      if (read.kind === 'hole') {
+      if (read.verdict === 'hole') {
         counts.holes++
         logger.error(
           { projection: name, partition, offset: record.offset },
           'a source is missing in im.events',
         )
       }
-      if (read.kind === 'stale') counts.stale++
+      if (read.verdict === 'stale') counts.stale++
       position = read.next
-      if (read.kind === 'accept') {
+      if (read.verdict === 'accept' && read.envelope) {
         batch.push({ partition, offset: record.offset, envelope: read.envelope, payload: read.payload })
         bytes += record.value?.length ?? 0
         if (batch.length >= options.recordsPerBatchMax || bytes >= options.bytesPerBatchMax)
@@ -263,46 +262,6 @@ export function createReader(options: ReaderOptions): Reader {
       }
       return { ...counts, partitions: owned.size, beginning, lag }
     },
-  }
-}
-
-type Read =
-  | {
-      readonly kind: 'undecodable'
-      readonly detail: string
-      readonly next: Position
-      readonly payloadError: null
-    }
-  | {
-      readonly kind: 'accept'
-      readonly envelope: Envelope
-      readonly payload: EventPayload | null
-      readonly payloadError: string | null
-      readonly next: Position
-    }
-  | {
-      readonly kind: 'claim' | 'stale' | 'duplicate' | 'hole' | 'missed-claim'
-      readonly next: Position
-      readonly payloadError: null
-    }
-
-/** One record judged against the position before it. Pure. */
-function readRecord(record: LogRecord, position: Position): Read {
-  let envelope: Envelope
-  try {
-    envelope = openEnvelope(record.value ?? Buffer.alloc(0))
-  } catch (err) {
-    const next = { ...position, offset: record.offset + 1 }
-    return { kind: 'undecodable', detail: reasonOf(err), next, payloadError: null }
-  }
-  const verdict = verdictOf(position, record.offset, envelope)
-  if (verdict === 'missed-claim') return { kind: verdict, next: position, payloadError: null }
-  const next = advance(position, record.offset, envelope, verdict)
-  if (verdict !== 'accept') return { kind: verdict, next, payloadError: null }
-  try {
-    return { kind: 'accept', envelope, payload: decodeEventPayload(envelope), payloadError: null, next }
-  } catch (err) {
-    return { kind: 'accept', envelope, payload: null, payloadError: reasonOf(err), next }
   }
 }
 

@@ -5,10 +5,10 @@
 import { randomUUID } from 'node:crypto'
 import { seal } from '../../schemas/avro.ts'
 import type { Appender, Clock, Fault, Logger, LogRecord, LogStore } from '../../schemas/ports.ts'
+import type { Read } from '../../schemas/read.ts'
 import { records } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
 import { createFeed } from '../feed.ts'
-import type { Folded } from '../fold.ts'
 import { createDeliveryWriter } from './deliveries.ts'
 import { watchGateways } from './gateways.ts'
 import { createHeadsWriter } from './heads.ts'
@@ -159,7 +159,7 @@ export async function startFanout(options: FanoutOptions): Promise<Fanout> {
     return deliveries.write(HINTS, parcels)
   }
 
-  const deadLetter = (partition: number, folded: Folded, record: LogRecord) => {
+  const deadLetter = (partition: number, folded: Read, record: LogRecord) => {
     stats.deadLetters++
     const detail = folded.fault instanceof Error ? folded.fault.message.slice(0, 500) : ''
     logger.warn({ partition, offset: record.offset, detail }, 'dead letter')

@@ -1,10 +1,10 @@
 /** Fan-out's reading of one partition: from a snapshot silently up to what was committed, then with effect. */
-import { advance, formatPosition, type Position, parsePosition, START } from '../../schemas/accept.ts'
+import { formatPosition, type Position, parsePosition, START } from '../../schemas/accept.ts'
 import type { CommittedPosition, Fault, GroupConsumer, Logger, LogRecord } from '../../schemas/ports.ts'
 import { Fault as fault } from '../../schemas/ports.ts'
+import { type Read, readRecord } from '../../schemas/read.ts'
 import { topics } from '../../schemas/topics.ts'
 import type { Feed } from '../feed.ts'
-import { type Folded, readRecord } from '../fold.ts'
 import { type Restorable, readRestorable } from '../restore.ts'
 import { positionOf, restoreSnapshot } from '../snapshot.ts'
 import type { StreamState } from '../state.ts'
@@ -35,7 +35,7 @@ export interface FanoutPartitionOptions {
   now(): number
   /** Takes what was read; a promise holds the partition back. */
   take(batch: Batch): void | Promise<void>
-  deadLetter(folded: Folded, record: LogRecord): void
+  deadLetter(folded: Read, record: LogRecord): void
   failed(fault: Fault): void
 }
 
@@ -91,12 +91,11 @@ export function startFanoutPartition(options: FanoutPartitionOptions): FanoutPar
         options.failed(new fault('missed_claim', message, { retriable: false }))
         return
       }
-      if (envelope === null || verdict === 'unreadable') {
-        position = { ...position, offset: record.offset + 1 }
+      position = read.next
+      if (envelope === null) {
         options.deadLetter(read, record)
         continue
       }
-      position = advance(position, record.offset, envelope, verdict)
       if (verdict === 'stale') stats.stale++
       else if (verdict === 'hole') stats.holes++
       if (verdict !== 'accept') continue

@@ -7,8 +7,9 @@
  */
 import { encodeEventPayload, sealEnvelope } from '../../schemas/codec.ts'
 import type { LogRecord } from '../../schemas/ports.ts'
+import type { Read } from '../../schemas/read.ts'
 import type { Envelope } from '../../schemas/records.ts'
-import { emptyFold, evolveInto, type Fold, type Folded, foldRecord } from '../fold.ts'
+import { emptyFold, evolveInto, type Fold, foldRecord } from '../fold.ts'
 import type { Decide } from '../processor.ts'
 import { cloneState, initialState, type StreamState } from '../state.ts'
 import { answerCommand, type Written } from '../write.ts'
@@ -48,7 +49,7 @@ export interface Owner {
   /** An append failed or its outcome is unknown; or the shell learnt otherwise that its claim is lost. */
   lost(): void
   /** Folds records read back. Check `phase()` afterwards: it may have become owning, or reading (claim again). */
-  fold(records: readonly LogRecord[], seen?: (folded: Folded) => void): void
+  fold(records: readonly LogRecord[], seen?: (folded: Read) => void): void
   /** Decides commands in order while owning; records at or below decidedSource() are passed over. Throws SourceGap. */
   decide(records: readonly LogRecord[]): Written[]
 }

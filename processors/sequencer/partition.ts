@@ -12,10 +12,11 @@ import {
   type Logger,
   type LogRecord,
 } from '../../schemas/ports.ts'
+import type { Read } from '../../schemas/read.ts'
 import { records as schemas } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
 import type { Feed } from '../feed.ts'
-import { emptyFold, type Folded } from '../fold.ts'
+import { emptyFold } from '../fold.ts'
 import type { Decide } from '../processor.ts'
 import { readRestorable } from '../restore.ts'
 import { restoreSnapshot } from '../snapshot.ts'
@@ -109,7 +110,7 @@ export function startPartition(options: PartitionOptions): OwnedPartition {
     proceed()
   }
 
-  const onSeen = (folded: Folded) => {
+  const onSeen = (folded: Read) => {
     if (folded.verdict === 'accept') {
       stats.accepted++
       snapshots.accepted()

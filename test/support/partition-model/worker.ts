@@ -1,11 +1,12 @@
 /** A sequencer of one partition, as a set of steps that a schedule may take in any order, or stop taking. */
-import { emptyFold, evolveInto, type Fold, type Folded } from '../../../processors/fold.ts'
+import { emptyFold, evolveInto, type Fold } from '../../../processors/fold.ts'
 import type { Decide } from '../../../processors/processor.ts'
 import { createOwner, SourceGap } from '../../../processors/sequencer/owner.ts'
 import { beginSnapshot, type Snapshotter } from '../../../processors/snapshot.ts'
 import { cloneState } from '../../../processors/state.ts'
 import { openEnvelope, sealEnvelope } from '../../../schemas/codec.ts'
 import type { LogRecord } from '../../../schemas/ports.ts'
+import type { Read } from '../../../schemas/read.ts'
 import type { Random } from '../random.ts'
 import type { Network } from './network.ts'
 import type { SnapshotTopic } from './snapshots.ts'
@@ -55,7 +56,7 @@ export function createWorker(world: World, options: WorkerOptions): Worker {
   /** What was decided on top of what was read: only for the variant that takes snapshots of it. */
   let shadow: Fold | null = null
 
-  const onSeen = (folded: Folded) => {
+  const onSeen = (folded: Read) => {
     if (folded.verdict === 'accept') world.seenAccepted.add(folded.offset)
   }
   const read = (count: number) => {
