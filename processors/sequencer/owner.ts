@@ -49,7 +49,7 @@ export interface Owner {
   /** An append failed or its outcome is unknown; or the shell learnt otherwise that its claim is lost. */
   lost(): void
   /** Folds records read back. Check `phase()` afterwards: it may have become owning, or reading (claim again). */
-  fold(records: readonly LogRecord[], seen?: (folded: Read) => void): void
+  fold(records: readonly LogRecord[], seen?: (read: Read, record: LogRecord) => void): void
   /** Decides commands in order while owning; records at or below decidedSource() are passed over. Throws SourceGap. */
   decide(records: readonly LogRecord[]): Written[]
 }
@@ -139,11 +139,11 @@ export function createOwner(options: OwnerOptions, start: Fold = emptyFold()): O
     lost: giveUp,
     fold(records, seen) {
       for (const record of records) {
-        const folded = foldRecord(tail, record)
-        if (folded.verdict === 'missed-claim') throw new MissedClaim(record.offset)
+        const read = foldRecord(tail, record)
+        if (read.verdict === 'missed-claim') throw new MissedClaim(record.offset)
         // A hole under one's own claim: an append of ours went missing.
-        if (folded.verdict === 'hole' && phase.name === 'owning') giveUp()
-        seen?.(folded)
+        if (read.verdict === 'hole' && phase.name === 'owning') giveUp()
+        seen?.(read, record)
       }
       settle()
     },

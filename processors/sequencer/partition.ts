@@ -110,18 +110,16 @@ export function startPartition(options: PartitionOptions): OwnedPartition {
     proceed()
   }
 
-  const onSeen = (folded: Read) => {
-    if (folded.verdict === 'accept') {
+  const onSeen = ({ verdict, payload, offset, fault }: Read, { value }: LogRecord) => {
+    if (verdict === 'accept') {
       stats.accepted++
       snapshots.accepted()
-      if (folded.payload === null) deadLetter(topics.events, folded.offset, 'undecodable', folded.fault, null)
-    } else if (folded.verdict === 'unreadable')
-      deadLetter(topics.events, folded.offset, 'unreadable', folded.fault, null)
-    else if (folded.verdict === 'claim') stats.claims++
+      if (payload === null) deadLetter(topics.events, offset, 'undecodable', fault, value)
+    } else if (verdict === 'unreadable') deadLetter(topics.events, offset, 'unreadable', fault, value)
+    else if (verdict === 'claim') stats.claims++
     else {
-      stats.dropped[folded.verdict]++
-      if (folded.verdict === 'hole')
-        logger.error({ partition, offset: folded.offset }, 'a source is missing before this record')
+      stats.dropped[verdict]++
+      if (verdict === 'hole') logger.error({ partition, offset }, 'a source is missing before this record')
     }
   }
 
@@ -222,7 +220,7 @@ export function startPartition(options: PartitionOptions): OwnedPartition {
     if (waiting.length < QUEUE_MAX) drained?.()
     const written = of.decide(batch)
     if (written.length === 0) return
-    for (const answer of written) if (answer.defect) noteDefect(answer)
+    for (const answer of written) if (answer.defect) noteDefect(answer, batch)
     inFlight = append(of, written).finally(() => {
       inFlight = null
       guarded(() => {
@@ -243,8 +241,9 @@ export function startPartition(options: PartitionOptions): OwnedPartition {
     }
   }
 
-  const noteDefect = ({ envelope, defect }: Written) => {
-    if (defect) deadLetter(topics.commands, envelope.source, defect.reason, defect.cause, null)
+  const noteDefect = ({ envelope, defect }: Written, batch: readonly LogRecord[]) => {
+    const value = batch.find(({ offset }) => offset === envelope.source)?.value ?? null
+    if (defect) deadLetter(topics.commands, envelope.source, defect.reason, defect.cause, value)
   }
 
   /** A copy for people to look at; the record itself stays where it is. */
