@@ -20,6 +20,7 @@ export function voidReasons(
   load: Load,
   verdict: Verdict,
   history: readonly Entry[],
+  topics: ReadonlyMap<string, number>,
 ): string[] {
   const reasons: string[] = bites.blunt.map((text) => `fault without effect: ${text}`)
   const need = (right: boolean, reason: string) => void (right || reasons.push(reason))
@@ -31,13 +32,14 @@ export function voidReasons(
     for (const kind of roles) need(bites.kills[kind] > 0, `no ${kind} was killed`)
   if (bites.kills.sequencer > 0 || faults.includes('zombie'))
     need(verdict.claims > partitions, `${verdict.claims} claims: no partition was taken over`)
+  if (bites.kills.sequencer > 1) need((topics.get('im.snapshots') ?? 0) > 0, 'no snapshot was written')
   if (bites.kills.gateway > 0) need(load.stats().reconnects > 0, 'no client reconnected')
   const hits = cluster.proxy.hits()
   need(hits >= settings.drops, `${hits} of ${settings.drops} produce answers were lost`)
   if (faults.includes('zombie')) {
     need(bites.zombies > 0, 'no zombie')
     need(
-      verdict.stale > 0 || zombieLost(history, verdict),
+      verdict.stale > 0 || takenWhileAsleep(bites, verdict),
       'no stale record, and no claim while the zombie slept: its partitions were not taken',
     )
   }
@@ -55,8 +57,8 @@ export function voidReasons(
   return reasons
 }
 
-/** Other claims appeared in the log while it slept, seen by the time of the records around them. */
-function zombieLost(history: readonly Entry[], verdict: Verdict): boolean {
-  const slept = history.some((entry) => entry.op === 'fault zombie' && entry.phase === 'ok')
-  return slept && verdict.claims > partitions + 1
+/** A claim stands in the log from the time when the zombie slept. */
+function takenWhileAsleep(bites: Bites, verdict: Verdict): boolean {
+  const times = [...verdict.model.partitions.values()].flatMap(({ claimTimes }) => claimTimes)
+  return bites.sleeps.some(({ from, to }) => times.some((time) => time > from && time < to))
 }

@@ -17,6 +17,8 @@ export interface Bites {
   clickhouseStops: number
   /** What was ordered and could not be done, or was not seen to happen. */
   readonly blunt: string[]
+  /** Wall-clock ms: while a sequencer slept. */
+  readonly sleeps: { from: number; to: number }[]
   /** On the monotonic clock, in µs: when a store was away. */
   readonly storeOutages: { store: string; from: number; to: number }[]
 }
@@ -39,7 +41,7 @@ export function startNemesis(
   const bites: Bites = {
     kills: { sequencer: 0, fanout: 0, gateway: 0, projection: 0 },
     ...{ zombies: 0, brokerKills: 0, brokerPauses: 0, dropsOrdered: 0, redisEmptied: 0, clickhouseStops: 0 },
-    ...{ blunt: [], storeOutages: [] },
+    ...{ blunt: [], sleeps: [], storeOutages: [] },
   }
   let stopped = false
   const sleepers = new Set<() => void>()
@@ -90,8 +92,10 @@ async function strike(cluster: Cluster, fault: Fault, bites: Bites, sleep: Sleep
       const role = await freeRole(cluster, 'sequencer', fault.index, sleep)
       role.busy = true
       const { pid } = role
+      const from = Date.now()
       role.signal('SIGSTOP')
       await sleep(fault.ms)
+      bites.sleeps.push({ from, to: Date.now() })
       const slept = stateOf(pid) === 'T'
       role.signal('SIGCONT')
       role.busy = false

@@ -88,7 +88,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
       ...{ settings, plan: driven.plan, findings, verdict, stats, topics, ownDeaths },
       ...{ bites: driven.bites, slopes: driven.slopes, restMs: driven.restMs },
       hits: cluster.proxy.hits(),
-      voids: voidReasons(settings, cluster, driven.bites, load, verdict, history),
+      voids: voidReasons(settings, cluster, driven.bites, load, verdict, history, topics),
       times: timesOf(history),
       versions: versions(),
     }

@@ -62,15 +62,22 @@ export const brokenBuilds: readonly BrokenBuild[] = [
   },
 ]
 
-const fileOf = (name: string) => path.join(import.meta.dirname, `${name}.ts`)
+const fileOf = (name: string, folder = 'broken') => path.join(import.meta.dirname, '..', folder, `${name}.ts`)
 
-/** What to load into a process. One of the two sequencers always runs another version of `decide`. */
+/** What to load into a process: in every run snapshots are frequent, and one of the two sequencers decides otherwise. */
 export function preloadsOf(build: BrokenBuild | null): (kind: RoleKind, index: number) => readonly string[] {
   return (kind, index) => [
-    ...(kind === 'sequencer' && index === 2 ? [fileOf('two-versions')] : []),
+    ...(kind === 'sequencer' ? [fileOf('frequent-snapshots', 'variants')] : []),
+    ...(kind === 'sequencer' && index === 2 ? [fileOf('two-versions', 'variants')] : []),
     ...(build?.roles.includes(kind) ? [fileOf(build.name)] : []),
   ]
 }
+
+const variants = ['sequencer/sequencer.ts', 'processors/decide.ts']
+const isPatched = (log: string) =>
+  log
+    .split('\n')
+    .some((line) => line.startsWith(patchedMark) && !variants.some((file) => line.endsWith(file)))
 
 /** Roles of the build whose logs do not show that it was patched. */
 export function unpatched(build: BrokenBuild, logs: string): string[] {
@@ -79,6 +86,6 @@ export function unpatched(build: BrokenBuild, logs: string): string[] {
     (kind) =>
       !files
         .filter((file) => file.startsWith(`${kind}-1`))
-        .some((file) => readFileSync(path.join(logs, file), 'utf8').includes(patchedMark)),
+        .some((file) => isPatched(readFileSync(path.join(logs, file), 'utf8'))),
   )
 }

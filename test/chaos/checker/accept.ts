@@ -26,6 +26,8 @@ export interface Partition {
   last: number
   time: number
   claims: number
+  /** Broker time of each claim in force, in ms. */
+  readonly claimTimes: number[]
   stale: number
   duplicates: number
   holes: number
@@ -63,6 +65,7 @@ export function judge(schemas: Schemas, at: Partition, record: Raw, find: Find):
     at.generation = generation
     at.epoch = record.offset
     at.claims += 1
+    at.claimTimes.push(record.time)
     return null
   }
   if (generation < at.generation || (generation === at.generation && epoch < at.epoch)) {

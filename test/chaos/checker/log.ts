@@ -74,7 +74,8 @@ export function foldLog(schemas: Schemas, commands: readonly Raw[], events: read
 function partitionOf(model: Model, partition: number): Partition {
   let at = model.partitions.get(partition)
   if (!at) {
-    at = { generation: -1, epoch: -1, last: -1, time: 0, claims: 0, stale: 0, duplicates: 0, holes: 0 }
+    const counts = { claims: 0, stale: 0, duplicates: 0, holes: 0 }
+    at = { generation: -1, epoch: -1, last: -1, time: 0, claimTimes: [], ...counts }
     model.partitions.set(partition, at)
   }
   return at

@@ -2,7 +2,7 @@
  * Not a broken build but another version of `decide`, for one of the two sequencers of every run: it refuses some messages that
  * the other takes. The fence between owners only matters where they may decide differently; with one version, a test of it is void.
  */
-import { patch } from './patch.ts'
+import { patch } from '../broken/patch.ts'
 
 patch([
   {
