@@ -92,6 +92,10 @@ try {
     `  ${grouped(result.connections)} connections in pairs, ${result.textBytes}-byte messages, ${result.codec}\n`,
   )
   if (result.runs.length > 0) console.log(`${latencyTable(result)}\n`)
+  if (result.runs.some(({ measurement }) => measurement.othersCores > 0.2))
+    console.log(
+      '  others: CPU that other processes of this machine took meanwhile; run it again when it is quiet\n',
+    )
   for (const { measurement } of result.runs) console.log(`${costTable(measurement)}\n`)
   if (result.idle) console.log(`${idleTable(result.idle)}\n`)
   console.log(`  written to ${writeResult(result)}`)
@@ -168,7 +172,7 @@ async function run(on: Bench, perSec: number, seconds: number, purpose: string):
   console.log(
     `  ${purpose.padEnd(16)}${grouped(perSec).padStart(7)}/s ${m.ok ? '✔' : '✘'}` +
       `  committed ${ms(committed.p50Ms)} / ${ms(committed.p99Ms)}  received ${ms(received.p50Ms)} / ${ms(received.p99Ms)}` +
-      `  ${bad.join(', ')}  [% of a core: ${cores}]`,
+      `  ${bad.join(', ')}  [% of a core: ${cores}, others ${(m.othersCores * 100).toFixed(0)}]`,
   )
   return m
 }

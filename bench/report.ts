@@ -46,6 +46,7 @@ export function latencyTable(result: BenchResult): string {
       m.counts.lost,
       m.counts.doubled,
       m.counts.outOfOrder,
+      `${(m.othersCores * 100).toFixed(0)} %`,
     ]),
   )
 }

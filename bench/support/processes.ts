@@ -59,3 +59,11 @@ export function usageBetween(before: readonly Usage[], after: readonly Usage[]):
   }
   return [...sums.values()]
 }
+
+/** CPU seconds that all processes of this machine have used since it was started, the kernel's own work included. */
+export function machineCpuSec(): number {
+  // user nice system idle iowait irq softirq steal
+  const fields = /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1]?.split(' ').map(Number) ?? []
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields
+  return (user + nice + system + irq + softirq + steal) / TICKS_PER_SEC
+}
