@@ -12,7 +12,8 @@ export interface Load {
   readonly stats: () => LoadStats
   begin(): Promise<void>
   quiet(): void
-  finalRead(): Promise<readonly string[]>
+  /** What a broken store never gives must not hold the run up: what is left after `msMax` is told. */
+  finalRead(msMax: number): Promise<readonly string[]>
   exit(): Promise<void>
   kill(): void
 }
@@ -58,8 +59,8 @@ export async function startLoad(cluster: Cluster, settings: RunSettings): Promis
       await answer(child, 'begun')
     },
     quiet: () => tell({ kind: 'quiet' }),
-    async finalRead() {
-      tell({ kind: 'final-read' })
+    async finalRead(msMax) {
+      tell({ kind: 'final-read', msMax })
       const { errors } = await answer(child, 'read')
       return errors
     },

@@ -5,8 +5,6 @@ import type { History } from '../history.ts'
 
 const pageLimit = 200
 const partialRetryMs = 300
-/** For all of it: what a broken store never gives must not hold the run up. */
-const deadlineMs = 90_000
 const atOnce = 6
 
 export interface FinalRead {
@@ -18,12 +16,14 @@ export interface FinalRead {
   }[]
   readonly tokens: Readonly<Record<string, string>>
   readonly history: History
+  /** For all of it. */
+  readonly msMax: number
 }
 
 /** Answers what could not be read. */
-export async function finalRead({ urls, devices, tokens, history }: FinalRead): Promise<string[]> {
+export async function finalRead({ urls, devices, tokens, history, msMax }: FinalRead): Promise<string[]> {
   const errors: string[] = []
-  const untilMs = performance.now() + deadlineMs
+  const untilMs = performance.now() + msMax
   const queue = [...devices]
   const work = async () => {
     for (let device = queue.shift(); device; device = queue.shift()) {

@@ -44,7 +44,7 @@ async function obey(message: ToLoad): Promise<void> {
   } else if (message.kind === 'quiet') traffic?.stop()
   else if (message.kind === 'final-read') {
     const errors = await finalRead({
-      ...{ urls: config.urls, tokens: config.tokens, history },
+      ...{ urls: config.urls, tokens: config.tokens, history, msMax: message.msMax },
       devices: devices.map(({ user, name, seen }) => ({ user, name, conversations: [...seen.keys()] })),
     })
     tell({ kind: 'read', errors })

@@ -14,7 +14,7 @@ export type ToLoad =
   | { readonly kind: 'begin' }
   /** No more commands; those under way go on. */
   | { readonly kind: 'quiet' }
-  | { readonly kind: 'final-read' }
+  | { readonly kind: 'final-read'; readonly msMax: number }
   | { readonly kind: 'exit' }
 
 export type FromLoad =
