@@ -28,6 +28,7 @@ interface Flags {
   readonly loaders: number
   readonly codec: 'json' | 'avro'
   readonly profile?: string
+  readonly warmUp: number
 }
 
 /** Long enough for the broker's just-in-time compiler to be done with what is hot. */
@@ -56,6 +57,7 @@ const flags = new Command('npm run bench --')
   .option('--from <n>', 'rate at which the search begins', positive, 1_000)
   .option('--loaders <n>', 'load processes', positive, 1)
   .option('--codec <name>', 'json or avro', 'json')
+  .option('--warm-up <n>', 'seconds of load before anything counts', positive, WARM_UP_SECONDS)
   .option('--profile <folder>', 'write CPU profiles of all Node processes there (private platform only)')
   .addHelpText(
     'after',
@@ -130,7 +132,7 @@ async function all(on: Platform): Promise<BenchResult> {
   const { connections: count, codec } = flags
   const { ms: connectMs } = await load.connect({ url, secret, prefix, count, codec, atOnce: AT_ONCE })
   console.log(`\n  ${grouped(count)} connections in ${ms(connectMs)}`)
-  await run(bench, Math.min(WARM_UP_PER_SEC, flags.rate ?? WARM_UP_PER_SEC), WARM_UP_SECONDS, 'warm-up')
+  await run(bench, Math.min(WARM_UP_PER_SEC, flags.rate ?? WARM_UP_PER_SEC), flags.warmUp, 'warm-up')
   await sleep(REST_MS)
 
   const keep = async (name: string, perSec: number): Promise<void> => {

@@ -33,7 +33,7 @@ const queueBytesMax = 4_194_304
 const queueRecordsMax = 10_000
 const stopMsMax = 5_000
 /** Under load a fetch waits a moment for more: each costs the same, and many bring one record only. */
-const fetchPace = { perSecondMax: 800, perSecondMin: 200, recordsFew: 1_200, burst: 60 }
+const fetchPace = { perSecondMax: 450, perSecondMin: 200, recordsFew: 2_000, burst: 40 }
 /** Batches of one fetch are taken side by side, so that a pause after one holds back the next fetch and nothing else. */
 const batchesAtOnce = 16
 
