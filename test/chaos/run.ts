@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { schemasIn } from './checker/avro.ts'
 import { check } from './checker/check.ts'
-import { countMessages, readArchive } from './checker/read-archive.ts'
+import { countRows, readArchive } from './checker/read-archive.ts'
 import { readTopic, topicSizes } from './checker/read-topics.ts'
 import type { Finding, Raw } from './checker/types.ts'
 import { type Cluster, startCluster } from './cluster.ts'
@@ -79,11 +79,11 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     const topics = await topicSizes(tools, 'im\\..*')
     const { url } = cluster.engines.clickhouse
     const archive = await readArchive(url, 'longwire')
-    const archivedMessages = await countMessages(url, 'longwire')
+    const archivedRows = await countRows(url, 'longwire')
     say('checking')
     const history = await readHistory([load.historyFile, path.join(dir, 'history-run.jsonl')])
     const schemas = schemasIn([path.join(root, 'schemas/history'), dumpSchemas(dir)])
-    const verdict = check({ schemas, commands, events, deadLetters, history, archive, archivedMessages })
+    const verdict = check({ schemas, commands, events, deadLetters, history, archive, archivedRows })
     findings.push(...verdict.findings)
     return {
       ...{ settings, plan: driven.plan, findings, verdict, stats, topics, ownDeaths },

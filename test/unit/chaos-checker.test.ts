@@ -27,7 +27,7 @@ interface World {
   readonly events: Raw[]
   readonly history: Entry[]
   readonly archive: ArchiveRow[]
-  readonly archivedMessages: Map<string, number>
+  readonly archivedRows: Map<string, number>
   readonly deadLetters: Raw[]
 }
 
@@ -124,9 +124,12 @@ function soundWorld(): World {
     events: [],
     history: [],
     archive: [],
-    archivedMessages: new Map([
-      [conv, 3],
-      [group, 2],
+    archivedRows: new Map([
+      [`messages ${conv}`, 3],
+      [`messages ${group}`, 2],
+      [`items ${conv}`, 3],
+      [`items ${group}`, 4],
+      ['items u:bob', 1],
     ]),
     deadLetters: [],
   }
@@ -234,6 +237,11 @@ test('a sound history passes, with every part of it compared', () => {
 
 type Plant = (world: World) => void
 const plants: [string, FindingKind[], Plant][] = [
+  ...(['messages', 'items'] as const).map((table): (typeof plants)[number] => [
+    `a row that only the archive's table of ${table} lacks is told`,
+    ['archive-missing'],
+    (world) => world.archivedRows.set(`${table} ${conv}`, 2),
+  ]),
   [
     'a committed send that is not in the log is lost',
     ['lost'],

@@ -33,7 +33,7 @@ const keyOf = (row: ArchiveRow) => `${row.partition}/${row.source}`
 export function checkArchive(
   model: Model,
   rows: readonly ArchiveRow[],
-  messages: ReadonlyMap<string, number>,
+  counts: ReadonlyMap<string, number>,
 ): { findings: Finding[]; sums: number; rows: number } {
   const findings: Finding[] = []
   const want = sums(model.accepted)
@@ -68,12 +68,16 @@ export function checkArchive(
       })
   }
   for (const key of byKey.keys()) findings.push({ kind: 'archive-extra', detail: key })
-  for (const stream of model.streams.values()) {
-    const have = messages.get(stream.name) ?? 0
-    if (have === stream.messages.size) continue
-    const kind = have < stream.messages.size ? 'archive-missing' : 'archive-extra'
-    findings.push({ kind, detail: `${stream.name}: ${have} of ${stream.messages.size} messages` })
-  }
+  for (const { name, messages, events } of model.streams.values())
+    for (const [table, wanted] of [
+      ['messages', messages.size],
+      ['items', events.length],
+    ] as const) {
+      const there = counts.get(`${table} ${name}`) ?? 0
+      if (there === wanted) continue
+      const kind = there < wanted ? 'archive-missing' : 'archive-extra'
+      findings.push({ kind, detail: `${name}: ${there} of ${wanted} ${table}` })
+    }
   if (findings.length === 0)
     for (const key of differing) findings.push({ kind: 'archive-hash', detail: `sum of ${key}` })
   return { findings, sums: want.size, rows: rows.length }

@@ -14,8 +14,8 @@ export interface Evidence {
   readonly deadLetters: readonly Raw[]
   readonly history: readonly Entry[]
   readonly archive: readonly ArchiveRow[]
-  /** Conversation → messages in the archive's table of current versions. */
-  readonly archivedMessages: ReadonlyMap<string, number>
+  /** Rows in the archive's tables of messages and items, under `<table> <conversation>`. */
+  readonly archivedRows: ReadonlyMap<string, number>
 }
 
 export interface Verdict {
@@ -35,7 +35,7 @@ export function check(evidence: Evidence): Verdict {
   const sends = checkSends(model, history)
   const devices = checkDevices(model, history)
   const unread = checkUnread(model, history)
-  const archived = checkArchive(model, archive, evidence.archivedMessages)
+  const archived = checkArchive(model, archive, evidence.archivedRows)
   const dead = deadLetters.map(
     (record): Finding => ({ kind: 'dead-letter', detail: deadLetterText(schemas, record) }),
   )

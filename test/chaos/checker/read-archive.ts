@@ -36,13 +36,16 @@ export async function readArchive(url: string, database: string): Promise<Archiv
     })
 }
 
-/** How many messages each conversation's table of current versions holds. */
-export async function countMessages(url: string, database: string): Promise<Map<string, number>> {
-  const sql = `SELECT conversation, uniqExact(seq) AS n FROM ${database}.messages GROUP BY conversation FORMAT TSV`
+/** Rows of each conversation in the tables that history and analysts read, under `<table> <conversation>`. */
+export async function countRows(url: string, database: string): Promise<Map<string, number>> {
   const counts = new Map<string, number>()
-  for (const line of (await query(url, sql)).split('\n')) {
-    const [conversation, n] = line.split('\t')
-    if (conversation && n) counts.set(conversation, Number(n))
+  for (const table of ['messages', 'items']) {
+    const from = `${database}.${table} GROUP BY conversation FORMAT TSV`
+    const text = await query(url, `SELECT conversation, uniqExact(seq) AS n FROM ${from}`)
+    for (const line of text.split('\n')) {
+      const [conversation, n] = line.split('\t')
+      if (conversation && n) counts.set(`${table} ${conversation}`, Number(n))
+    }
   }
   return counts
 }
