@@ -75,10 +75,10 @@ export function idleTable(idle: IdleMeasurement): string {
     ['idle connections', 'gateway RSS', 'per connection', 'connects/s'],
     [
       [
-        grouped(idle.connections),
+        `${grouped(idle.connectionsBefore)} to ${grouped(idle.connections)}`,
         `${mb(idle.gatewayBytesBefore)} to ${mb(idle.gatewayBytesAfter)}`,
         `${(idle.bytesPerConnection / 1024).toFixed(1)} KiB`,
-        grouped(idle.connections / (idle.connectMs / 1_000)),
+        grouped((idle.connections - idle.connectionsBefore) / (idle.connectMs / 1_000)),
       ],
     ],
   )

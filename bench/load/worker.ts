@@ -82,8 +82,10 @@ async function drained(tally: Tally, drainMsMax: number): Promise<void> {
 async function obey(order: Order): Promise<Answer> {
   if (order.do === 'connect') {
     const fromMs = performance.now()
-    members = await connectPairs(order, heard)
-    return { done: 'connected', count: members.length, ms: performance.now() - fromMs }
+    const before = members.length
+    const added = await connectPairs(order, (index, message) => heard(before + index, message))
+    members = [...members, ...added]
+    return { done: 'connected', count: added.length, ms: performance.now() - fromMs }
   }
   if (order.do === 'run') return { done: 'run', tally: await run(order) }
   await Promise.all(members.map(({ client }) => client.close({ deadlineMs: 1_000 })))

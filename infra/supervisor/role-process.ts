@@ -21,8 +21,6 @@ export interface RoleProcess {
 }
 
 const logBytesMax = 20_000_000
-/** A message's garbage lives for some milliseconds: with a larger nursery next to none of it is copied. */
-const nodeFlags = ['--max-semi-space-size=32']
 const screenLinesMax = 4
 const screenWindowMs = 10_000
 
@@ -48,7 +46,7 @@ export function runRoleProcess(
   const start = () => {
     const startedMs = Date.now()
     // A session of its own: Ctrl-C in the terminal is for the supervisor, which stops the roles in order.
-    const started = spawn(process.execPath, [...nodeFlags, spec.file], {
+    const started = spawn(process.execPath, [spec.file], {
       env: { ...process.env, ...spec.env },
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
