@@ -6,6 +6,6 @@ patch([
     file: 'projections/archive/sink.ts',
     find: 'for (const table of archiveTables) {\n',
     put: `for (const table of ['events', ...archiveTables.filter((name) => name !== 'events')]) {
-      if (table !== 'events') await new Promise((resolve) => setTimeout(resolve, 400))\n`,
+      if (table !== 'events') await new Promise((resolve) => setTimeout(resolve, 1_000))\n`,
   },
 ])
