@@ -70,7 +70,9 @@ export function createKafkaClient(
   const sockets = createSockets()
   const ca = settings.tlsCaFile === undefined ? undefined : readFileSync(settings.tlsCaFile, 'utf8')
   const kafka = new Kafka({
-    brokers: [...settings.brokers],
+    // kafkajs stays with the first address when something there accepts and closes (a balancer before a dead broker), so
+    // a process that is started again must not always begin with the same one.
+    brokers: shuffled(settings.brokers),
     clientId: settings.clientId,
     ...(ca === undefined ? {} : { ssl: { ca } }),
     ...(settings.sasl === undefined ? {} : { sasl: settings.sasl as SASLOptions }),
@@ -131,4 +133,11 @@ function logThinned(logger: Logger, clock: Clock, onLog: ((entry: LogEntry) => v
 function errorText(error: unknown): string | undefined {
   if (typeof error === 'string') return error
   return error instanceof Error ? error.message : undefined
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item)
 }
