@@ -39,6 +39,8 @@ export interface Codec<T> {
   readonly canonical: string
   /** Raw Avro binary. Throws on a value outside the schema, a long beyond ±(2^53−1) included. */
   encode(value: T): Buffer
+  /** Single-object encoding. Throws as `encode` does. */
+  seal(value: T): Buffer
   /** Raw Avro binary written with this very schema. Throws on malformed, truncated or trailing bytes. */
   decode(bytes: Buffer): T
   /** Avro binary written with another released schema. Throws when the two cannot be resolved. */
@@ -52,12 +54,15 @@ const options = { wrapUnions: 'never', omitRecordMethods: true, typeHook: bounde
 export function codec<const S>(schema: S): Codec<Infer<S>> {
   const type = avsc.Type.forSchema(namedOnce(schema, new Set()) as avsc.Schema, { ...options })
   const canonical = JSON.stringify(type.schema())
+  const fingerprint = fingerprintOf(canonical)
+  const header = Buffer.concat([MARKER, fingerprint])
   const resolvers = new Map<string, object>()
   return {
     name: type.name ?? '',
     canonical,
-    fingerprint: fingerprintOf(canonical),
-    encode: (value) => type.toBuffer(value),
+    fingerprint,
+    encode: (value) => encoded(type, NO_HEADER, value),
+    seal: (value) => encoded(type, header, value),
     decode: (bytes) => type.fromBuffer(bytes) as Infer<S>,
     decodeFrom(writerCanonical, bytes) {
       let resolver = resolvers.get(writerCanonical)
@@ -78,6 +83,19 @@ export function codec<const S>(schema: S): Codec<Infer<S>> {
       return at
     },
   }
+}
+
+const MARKER = Buffer.from([0xc3, 0x01])
+const NO_HEADER = Buffer.alloc(0)
+const HEADER_BYTES = 10
+const scratch = Buffer.allocUnsafeSlow(65_536)
+
+/** avsc's own `toBuffer` gives every value memory of its own, cleared; from the pool it costs a fraction. */
+function encoded(type: avsc.Type, header: Buffer, value: unknown): Buffer {
+  header.copy(scratch)
+  const end = type.encode(value, scratch, header.length)
+  // Negative: it did not fit.
+  return end >= 0 ? Buffer.from(scratch.subarray(0, end)) : Buffer.concat([header, type.toBuffer(value)])
 }
 
 interface Tap {
@@ -123,12 +141,9 @@ function namedOnce(schema: unknown, seen: Set<string>): unknown {
   return Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, namedOnce(value, seen)]))
 }
 
-const MARKER = Buffer.from([0xc3, 0x01])
-const HEADER_BYTES = 10
-
 /** Single-object encoding of one value. */
 export function seal<T>(of: Codec<T>, value: T): Buffer {
-  return Buffer.concat([MARKER, of.fingerprint, of.encode(value)])
+  return of.seal(value)
 }
 
 /** Why bytes could not be read; the record itself is never in the message. */

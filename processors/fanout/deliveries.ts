@@ -12,6 +12,10 @@ export interface DeliveryWriter {
   write(partition: number, parcels: readonly Parcel[]): Promise<void>
 }
 
+const REQUEST_BYTES_MAX = limits.recordBytesMax / 2
+const REQUEST_RECORDS_MAX = 1_000
+const RECORD_OVERHEAD_BYTES = 64
+
 export function createDeliveryWriter(options: {
   appender: Appender
   clock: Clock
@@ -40,7 +44,10 @@ export function createDeliveryWriter(options: {
         if (batch) batch.push({ key: parcel.stream, value })
         else byGateway.set(gateway, [{ key: parcel.stream, value }])
       }
-      const writes = [...byGateway].map(async ([gateway, batch]) => {
+      const requests = [...byGateway].flatMap(([gateway, all]) =>
+        inRequests(all).map((batch) => ({ gateway, batch })),
+      )
+      const writes = requests.map(async ({ gateway, batch }) => {
         stats.deliveries += batch.length
         try {
           await within(clock, appender.appendBatch(topics.deliveries(gateway), 0, batch))
@@ -55,6 +62,24 @@ export function createDeliveryWriter(options: {
       return Promise.all(writes).then(() => undefined)
     },
   }
+}
+
+/** Parts that fit one request each; what fan-out reads together after a pause is more than that. */
+function inRequests<T extends { key: string; value: Buffer }>(all: readonly T[]): T[][] {
+  const parts: T[][] = []
+  let bytes = 0
+  for (const one of all) {
+    const size = one.value.length + one.key.length + RECORD_OVERHEAD_BYTES
+    const part = parts.at(-1)
+    if (part && part.length < REQUEST_RECORDS_MAX && bytes + size <= REQUEST_BYTES_MAX) {
+      part.push(one)
+      bytes += size
+    } else {
+      parts.push([one])
+      bytes = size
+    }
+  }
+  return parts
 }
 
 function within(clock: Clock, work: Promise<unknown>): Promise<void> {
