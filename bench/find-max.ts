@@ -2,8 +2,10 @@
 import type { Measurement } from './measure.ts'
 
 const STEP_FACTOR = 1.4
-const HALVINGS = 3
-const STEP_SECONDS = 6
+const HALVINGS = 2
+const STEP_SECONDS = 5
+/** Short runs flatter: the long ones begin below the best of them. */
+const FIRST_CONFIRMED = 0.88
 const LOWER_BY = 0.93
 const CONFIRMATIONS_MAX = 6
 const PAUSE_MS = 1_500
@@ -29,7 +31,11 @@ export async function findMax(
     await step(perSec)
   if (good === 0) return null
   for (let i = 0; i < HALVINGS && bad - good > 100; i++) await step(round((good + bad) / 2))
-  for (let i = 0, perSec = good; i < CONFIRMATIONS_MAX; i++, perSec = round(perSec * LOWER_BY)) {
+  for (
+    let i = 0, perSec = round(good * FIRST_CONFIRMED);
+    i < CONFIRMATIONS_MAX;
+    i++, perSec = round(perSec * LOWER_BY)
+  ) {
     const confirmed = await run(perSec, confirmSeconds, 'confirm')
     if (confirmed.ok) return confirmed
     await rest(PAUSE_MS * 3)

@@ -163,6 +163,7 @@ async function run(on: Bench, perSec: number, seconds: number, purpose: string):
   const { counts, committed, received } = m
   const bad = [
     [counts.lost, 'lost'],
+    [counts.unanswered, 'unanswered'],
     [counts.doubled, 'doubled'],
     [counts.outOfOrder, 'out of order'],
     [counts.refused, 'refused'],

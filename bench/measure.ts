@@ -46,7 +46,8 @@ export async function measure(bench: Bench, perSec: number, seconds: number): Pr
   const committed = summarise(committedMs)
   const received = summarise(receivedMs)
   const clean =
-    counts.lost + counts.doubled + counts.outOfOrder + counts.refused === 0 && counts.sent === counts.due
+    counts.lost + counts.unanswered + counts.doubled + counts.outOfOrder + counts.refused === 0 &&
+    counts.sent === counts.due
   return {
     perSec,
     seconds,

@@ -111,6 +111,7 @@ function added(tallies: readonly RunTally[]): RunTally {
     refused: sum((t) => t.refused),
     received: sum((t) => t.received),
     lost: sum((t) => t.lost),
+    unanswered: sum((t) => t.unanswered),
     doubled: sum((t) => t.doubled),
     outOfOrder: sum((t) => t.outOfOrder),
     resends: sum((t) => t.resends),

@@ -29,7 +29,10 @@ export interface RunTally {
   readonly committed: number
   readonly refused: number
   readonly received: number
+  /** Committed, and never came to its receiver. */
   readonly lost: number
+  /** Sent, and neither committed nor refused when the time was up: still on its way. */
+  readonly unanswered: number
   readonly doubled: number
   readonly outOfOrder: number
   readonly resends: number

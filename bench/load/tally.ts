@@ -56,7 +56,8 @@ export function createTally(due: number, clients: number): Tally {
       return {
         ...counts,
         due,
-        lost: lost + (counts.sent - counts.committed - counts.refused),
+        lost,
+        unanswered: counts.sent - counts.committed - counts.refused,
         resends,
         reconnects,
         committedMs: committedMs.values(),

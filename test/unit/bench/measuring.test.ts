@@ -43,10 +43,10 @@ describe('the tally of a run', () => {
     })
   })
 
-  test('a message without any answer is lost', () => {
+  test('a message without any answer is told apart from a lost one', () => {
     const tally = createTally(1, 2)
     tally.sent(0, 0)
-    expect(tally.result(extras).lost).toBe(1)
+    expect(tally.result(extras)).toMatchObject({ lost: 0, unanswered: 1 })
   })
 
   test('two directions have orders of their own', () => {
@@ -73,7 +73,7 @@ describe('the search for the highest rate', () => {
       const best = await machine(limit).find()
       expect(best?.ok).toBe(true)
       expect(best?.perSec).toBeLessThanOrEqual(limit)
-      expect(best?.perSec).toBeGreaterThan(limit * 0.75)
+      expect(best?.perSec).toBeGreaterThan(limit * 0.65)
     }
   })
 
