@@ -31,6 +31,10 @@ export interface Nemesis {
 }
 
 const marker = 'chaos:marker'
+/** Longest wait for a stopped sequencer's partitions to be taken, beyond its session. */
+const takenMsMax = 30_000
+/** Longest wait for a role that is up and that no other fault holds. */
+const freeMsMax = 75_000
 
 export function startNemesis(
   cluster: Cluster,
@@ -88,21 +92,8 @@ async function strike(cluster: Cluster, fault: Fault, bites: Bites, sleep: Sleep
   switch (fault.kind) {
     case 'kill':
       return kill(cluster, fault.role, fault.index, bites, sleep)
-    case 'zombie': {
-      const role = await freeRole(cluster, 'sequencer', fault.index, sleep)
-      role.busy = true
-      const { pid } = role
-      const from = Date.now()
-      role.signal('SIGSTOP')
-      await sleep(fault.ms)
-      bites.sleeps.push({ from, to: Date.now() })
-      const slept = stateOf(pid) === 'T'
-      role.signal('SIGCONT')
-      role.busy = false
-      if (!slept) throw new Error('it was not stopped at the end')
-      bites.zombies += 1
-      return
-    }
+    case 'zombie':
+      return zombie(cluster, fault, bites, sleep)
     case 'broker-kill': {
       const node = engines.kafka.nodes[fault.node]
       node?.kill('SIGKILL')
@@ -158,10 +149,50 @@ async function kill(
   bites.kills[kind] += 1
 }
 
+/**
+ * Sleeps past its session, and on until the twin was seen to claim: when a rebalance was under way, the coordinator
+ * waits for the session before it gives the partitions on. The twin is left alone meanwhile.
+ */
+async function zombie(
+  cluster: Cluster,
+  fault: { readonly index: number; readonly ms: number },
+  bites: Bites,
+  sleep: Sleep,
+): Promise<void> {
+  const role = await freeRole(cluster, 'sequencer', fault.index, sleep)
+  const sequencers = cluster.roles.filter(({ kind }) => kind === 'sequencer')
+  for (const one of sequencers) one.busy = true
+  const twins = sequencers.filter((one) => one !== role)
+  const claims = () => twins.reduce((sum, { logFile }) => sum + claimsIn(logFile), 0)
+  const { pid } = role
+  for (let waited = 0; !hasOwned(role) && waited < freeMsMax; waited += 250) await sleep(250)
+  const from = Date.now()
+  const before = claims()
+  role.signal('SIGSTOP')
+  await sleep(fault.ms)
+  for (let waited = 0; claims() === before && waited < takenMsMax; waited += 500) await sleep(500)
+  bites.sleeps.push({ from, to: Date.now() })
+  const slept = stateOf(pid) === 'T'
+  role.signal('SIGCONT')
+  for (const one of sequencers) one.busy = false
+  if (!slept) throw new Error('it was not stopped at the end')
+  bites.zombies += 1
+}
+
+/** This very process has held a partition: one that never did is no zombie. */
+function hasOwned({ logFile, pid }: RoleHandle): boolean {
+  const lines = readFileSync(logFile, 'utf8').split('\n')
+  return lines.some((line) => line.includes(`"pid":${pid},`) && line.includes('"msg":"owning"'))
+}
+
+function claimsIn(logFile: string): number {
+  return readFileSync(logFile, 'utf8').split('"msg":"claimed"').length - 1
+}
+
 /** The one asked for, or its twin while that one is away; waits until one of them runs. */
 async function freeRole(cluster: Cluster, kind: RoleKind, index: number, sleep: Sleep): Promise<RoleHandle> {
   const twins = cluster.roles.filter((role) => role.kind === kind)
-  for (let waited = 0; waited < 30_000; waited += 50) {
+  for (let waited = 0; waited < freeMsMax; waited += 50) {
     const found = [twins[index], ...twins].find((role) => role?.running && !role.busy)
     if (found) return found
     await sleep(50)

@@ -27,6 +27,7 @@ export interface RoleSpec {
 export interface RoleHandle {
   readonly name: string
   readonly kind: RoleKind
+  readonly logFile: string
   readonly pid: number
   readonly running: boolean
   /** Taken by a fault: others leave it alone. */
@@ -89,6 +90,7 @@ export function startRole(
   return {
     name: spec.name,
     kind: spec.kind,
+    logFile: spec.logFile,
     busy: false,
     get pid() {
       return child?.pid ?? 0
