@@ -31,6 +31,8 @@ export interface Nemesis {
 }
 
 const marker = 'chaos:marker'
+/** Longest that a store stays away beyond its time. */
+const outageExtraMsMax = 45_000
 /** Longest wait for a stopped sequencer's partitions to be taken, beyond its session. */
 const takenMsMax = 30_000
 /** Longest wait for a role that is up and that no other fault holds. */
@@ -41,6 +43,8 @@ export function startNemesis(
   plan: readonly Planned[],
   history: History,
   say: (line: string) => void,
+  /** Sends that were committed so far, and how many a second are due. */
+  traffic: Traffic,
 ): Nemesis {
   const bites: Bites = {
     kills: { sequencer: 0, fanout: 0, gateway: 0, projection: 0 },
@@ -68,7 +72,7 @@ export function startNemesis(
     say(text)
     history.add({ dev: '', op: `fault ${fault.kind}`, phase: 'invoke', detail: text })
     try {
-      await strike(cluster, fault, bites, sleep)
+      await strike(cluster, fault, bites, sleep, traffic)
       history.add({ dev: '', op: `fault ${fault.kind}`, phase: 'ok', detail: text })
     } catch (error) {
       bites.blunt.push(`${text}: ${String(error)}`)
@@ -87,7 +91,18 @@ export function startNemesis(
 
 type Sleep = (ms: number) => Promise<void>
 
-async function strike(cluster: Cluster, fault: Fault, bites: Bites, sleep: Sleep): Promise<void> {
+export interface Traffic {
+  committed(): number
+  readonly perSecond: number
+}
+
+async function strike(
+  cluster: Cluster,
+  fault: Fault,
+  bites: Bites,
+  sleep: Sleep,
+  traffic: Traffic,
+): Promise<void> {
   const { engines, proxy } = cluster
   switch (fault.kind) {
     case 'kill':
@@ -118,11 +133,11 @@ async function strike(cluster: Cluster, fault: Fault, bites: Bites, sleep: Sleep
       bites.dropsOrdered += fault.count
       return
     case 'redis-empty':
-      return emptyRedis(cluster, fault.ms, bites, sleep)
+      return emptyRedis(cluster, () => outage(fault.ms, sleep, traffic), bites, sleep)
     case 'clickhouse-stop': {
       const from = monotonicUs()
       engines.clickhouse.kill('SIGKILL')
-      await sleep(fault.ms)
+      await outage(fault.ms, sleep, traffic)
       if (engines.clickhouse.running) throw new Error('it still runs')
       bites.storeOutages.push({ store: 'ClickHouse', from, to: monotonicUs() })
       await engines.clickhouse.restart()
@@ -130,6 +145,19 @@ async function strike(cluster: Cluster, fault: Fault, bites: Bites, sleep: Sleep
       return
     }
   }
+}
+
+/**
+ * A store is away for `ms`, and on until half of what was due meanwhile was committed without it: a takeover or an election
+ * that falls into the same seconds stops sending too, and would hide what the store does to it.
+ */
+async function outage(ms: number, sleep: Sleep, { committed, perSecond }: Traffic): Promise<void> {
+  const fromMs = performance.now()
+  const before = committed()
+  await sleep(ms)
+  const elapsed = () => performance.now() - fromMs
+  const enough = () => committed() - before >= (elapsed() / 1_000) * perSecond * 0.5
+  while (!enough() && elapsed() < ms + outageExtraMsMax) await sleep(250)
 }
 
 async function kill(
@@ -201,7 +229,12 @@ async function freeRole(cluster: Cluster, kind: RoleKind, index: number, sleep: 
 }
 
 /** Empty for certain: what was written before the stop is not there after it. */
-async function emptyRedis(cluster: Cluster, ms: number, bites: Bites, sleep: Sleep): Promise<void> {
+async function emptyRedis(
+  cluster: Cluster,
+  away: () => Promise<void>,
+  bites: Bites,
+  sleep: Sleep,
+): Promise<void> {
   const { redis } = cluster.engines
   const logger = { debug() {}, info() {}, warn() {}, error() {} }
   const client = createRedis({ urls: [redis.url], name: 'chaos' }, logger)
@@ -210,7 +243,7 @@ async function emptyRedis(cluster: Cluster, ms: number, bites: Bites, sleep: Sle
     await client.batch([['SET', marker, '1']])
     const from = monotonicUs()
     await redis.stop()
-    await sleep(ms)
+    await away()
     bites.storeOutages.push({ store: 'Redis', from, to: monotonicUs() })
     await redis.restart({ emptied: true })
     for (let waited = 0; ; waited += 200) {

@@ -105,7 +105,8 @@ async function drive(cluster: Cluster, load: Load, options: RunOptions) {
   await load.begin()
   say(`load of ${settings.ratePerSecond}/s has begun; ${plan.length} faults in ${settings.seconds} s`)
   const resources = watchResources(cluster.roles)
-  const nemesis = startNemesis(cluster, plan, history, say)
+  const traffic = { committed: () => load.stats().ok, perSecond: settings.ratePerSecond }
+  const nemesis = startNemesis(cluster, plan, history, say, traffic)
   const progress = setInterval(() => {
     const { ok, fail, pending, received, online, devices, reconnects } = load.stats()
     say(
