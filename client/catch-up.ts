@@ -22,7 +22,9 @@ const HEADS_RETRY_BASE_MS = 200
 const HEADS_RETRY_CAP_MS = 10_000
 const ASK_MS_MAX = 20_000
 /** Complete pages that do not move a stream on: the server contradicts itself, and the client must not spin for ever. */
-const FRUITLESS_MAX = 8
+const CONTRADICTIONS_MAX = 8
+/** Refusals until it is believed that this user cannot read the stream any more: what was pushed says that he could. */
+const REFUSALS_MAX = 3
 
 export interface CatchUp {
   online(): void
@@ -138,22 +140,25 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   async function fill(log: ConversationLog, mine: number): Promise<void> {
     const began = log.position
     let fruitless = 0
+    let contradictions = 0
+    let refusals = 0
     while (mine === epoch && isBehind(log)) {
       try {
         const far = log.target - log.position > deps.catchUpMax
         if ((far || unsynced.has(log)) && log.heldFrom <= log.position) await sync(log, mine)
         if (mine !== epoch) return
         const before = log.position
-        if (far) await jump(log, mine)
-        else await readOn(log, mine)
+        const page = await (far ? jump(log, mine) : readOn(log, mine))
+        if (!page) return
         fruitless = log.position > before ? 0 : fruitless + 1
-        if (fruitless > FRUITLESS_MAX) skip(log)
+        contradictions = fruitless === 0 || page.partial ? 0 : contradictions + 1
+        if (contradictions > CONTRADICTIONS_MAX) skip(log)
       } catch (error) {
         if (mine !== epoch) return
         if (!(error instanceof LongwireError)) throw error
-        // What is refused for good cannot be read by this user any more.
-        if (error.retry === 'never' && error.code !== 'closed') skip(log)
-        else fruitless += 1
+        fruitless += 1
+        if (error.retry === 'never' && error.code !== 'closed') refusals += 1
+        if (refusals > REFUSALS_MAX) skip(log)
       }
       if (fruitless > 0) {
         const waitMs = 50 + jitteredMs(fruitless, 100, 3_000, random)
@@ -163,25 +168,27 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     if (log.position > began) healed += 1
   }
 
-  async function readOn(log: ConversationLog, mine: number): Promise<void> {
+  /** Null: the connection was lost meanwhile. */
+  async function readOn(log: ConversationLog, mine: number): Promise<{ partial: boolean } | null> {
     const after = log.position
     const { conversationId } = log
     const page = await requests.insist(
       { type: 'history', conversationId, after, limit: limits.pageMessagesMax },
       ASK_MS_MAX,
     )
-    if (mine !== epoch) return
+    if (mine !== epoch) return null
     deps.streams().page(log, page)
     // For one who left, the stream ends where he left it.
     if (!page.partial && page.toSeq < log.target && firstWaiting(log) === null)
       log.target = Math.max(page.toSeq, log.position)
+    return page
   }
 
   /** Too far behind to read it all: on with the newest page. */
-  async function jump(log: ConversationLog, mine: number): Promise<void> {
+  async function jump(log: ConversationLog, mine: number): Promise<{ partial: boolean } | null> {
     const { conversationId } = log
     const page = await requests.insist({ type: 'history', conversationId }, ASK_MS_MAX)
-    if (mine !== epoch) return
+    if (mine !== epoch) return null
     const streams = deps.streams()
     const first = page.items[0]?.seq ?? page.toSeq + 1
     streams.skipTo(log, page.fromSeq - 1, null)
@@ -189,6 +196,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     streams.page(log, page)
     if (!page.partial && page.toSeq < log.target && firstWaiting(log) === null)
       log.target = Math.max(page.toSeq, log.position)
+    return page
   }
 
   async function sync(log: ConversationLog, mine: number): Promise<void> {

@@ -108,8 +108,8 @@ export function readModels({ redis, clickhouse, partitions, generation }: ReadMo
     lookup: (user, conversationId, packId) => lookup(sources, user, conversationId, packId),
     headOf: (conversationId) =>
       sources.redisGuard(async () => {
-        const head = (await sources.live.heads([conversationId])).get(conversationId) ?? null
-        return { partial: !(await sources.live.complete()), head }
+        const { value, complete } = await sources.live.whole(() => sources.live.heads([conversationId]))
+        return { partial: !complete, head: value.get(conversationId) ?? null }
       }),
   }
 }

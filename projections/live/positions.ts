@@ -1,6 +1,7 @@
 /**
  * Positions of the Redis projections, kept in Redis beside their data: an emptied Redis has lost both. A value is
- * `<position>;<end>`: until the position has reached `end`, the log's end when a rebuild began, the read models are incomplete.
+ * `<position>;<end>;<id>`: until the position has reached `end`, the log's end when a rebuild began, the read models are incomplete;
+ * `id` tells one rebuild from the next.
  */
 import { formatPosition, type Position, parsePosition } from '../../schemas/accept.ts'
 import { keys } from '../keys.ts'
@@ -9,18 +10,19 @@ import type { RedisCall, RedisReply, Script } from '../ports.ts'
 export interface StoredPosition {
   readonly position: Position
   readonly rebuildEnd: number
+  readonly rebuildId: string
 }
 
 export const formatStored = (stored: StoredPosition): string =>
-  `${formatPosition(stored.position)};${stored.rebuildEnd}`
+  `${formatPosition(stored.position)};${stored.rebuildEnd};${stored.rebuildId}`
 
 export function parseStored(text: unknown): StoredPosition | null {
   if (typeof text !== 'string') return null
-  const [position, end, ...more] = text.split(';')
+  const [position, end, rebuildId, ...more] = text.split(';')
   const parsed = parsePosition(position)
   const rebuildEnd = Number(end)
-  return parsed && more.length === 0 && Number.isSafeInteger(rebuildEnd)
-    ? { position: parsed, rebuildEnd }
+  return parsed && rebuildId && more.length === 0 && Number.isSafeInteger(rebuildEnd)
+    ? { position: parsed, rebuildEnd, rebuildId }
     : null
 }
 
@@ -45,16 +47,22 @@ export const swapPosition = (partition: number, expected: string, next: string):
 
 export const readPositions = (): RedisCall => ['HGETALL', keys.positions()]
 
-/** True when every partition is there and no rebuild is under way. */
-export function isComplete(reply: RedisReply | undefined, partitions: number, generation: number): boolean {
-  if (!Array.isArray(reply) || reply.length < 2 * partitions) return false
-  let complete = 0
+/** Names the rebuilds that the data came from, when every partition is there and none is being rebuilt; else null. */
+export function completeness(
+  reply: RedisReply | undefined,
+  partitions: number,
+  generation: number,
+): string | null {
+  if (!Array.isArray(reply) || reply.length < 2 * partitions) return null
+  const ids = new Map<number, string>()
   for (let i = 0; i + 1 < reply.length; i += 2) {
+    const partition = Number(reply[i])
     const stored = parseStored(reply[i + 1])
-    if (Number(reply[i]) < partitions && stored && isValid(stored.position, generation))
-      if (stored.position.offset >= stored.rebuildEnd) complete++
+    if (partition < partitions && stored && isValid(stored.position, generation))
+      if (stored.position.offset >= stored.rebuildEnd) ids.set(partition, stored.rebuildId)
   }
-  return complete === partitions
+  if (ids.size !== partitions) return null
+  return Array.from({ length: partitions }, (_, partition) => ids.get(partition)).join(' ')
 }
 
 /** A position means something only within its generation; one that has read nothing yet fits any. */

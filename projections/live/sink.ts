@@ -3,6 +3,7 @@
  * dropped by the scripts. A position that is missing or not ours any more means that Redis lost something, or that another
  * process works on the partition: begin again from what stands there.
  */
+import { randomBytes } from 'node:crypto'
 import { type Position, START } from '../../schemas/accept.ts'
 import type { Logger } from '../../schemas/ports.ts'
 import type { RedisPort } from '../ports.ts'
@@ -15,6 +16,7 @@ interface Owned {
   stored: string
   next: Position
   rebuildEnd: number
+  rebuildId: string
   ticks: number
 }
 
@@ -46,7 +48,13 @@ export function liveSink({ redis, generation, logger, onRebuild }: LiveSinkOptio
         !mustRebuild.has(partition) &&
         isValid(stored.position, generation) &&
         stored.position.offset <= range.end
-      const from = usable ? stored : { position: { ...START, offset: range.begin }, rebuildEnd: range.end }
+      const from = usable
+        ? stored
+        : {
+            position: { ...START, offset: range.begin },
+            rebuildEnd: range.end,
+            rebuildId: randomBytes(6).toString('hex'),
+          }
       const next = formatStored(from)
       const [swapped] = await redis.batch([swapPosition(partition, text, next)])
       // Another process moved it in between: begin with what it wrote.
@@ -56,7 +64,8 @@ export function liveSink({ redis, generation, logger, onRebuild }: LiveSinkOptio
         onRebuild?.(partition)
       }
       mustRebuild.delete(partition)
-      owned.set(partition, { stored: next, next: from.position, rebuildEnd: from.rebuildEnd, ticks: 0 })
+      const { position, rebuildEnd, rebuildId } = from
+      owned.set(partition, { stored: next, next: position, rebuildEnd, rebuildId, ticks: 0 })
       return from.position
     },
 
@@ -83,11 +92,8 @@ export function liveSink({ redis, generation, logger, onRebuild }: LiveSinkOptio
     },
 
     async tick() {
-      const due = [...owned].filter(([, of]) => {
-        const next = formatStored({ position: of.next, rebuildEnd: of.rebuildEnd })
-        return next !== of.stored || ++of.ticks >= IDLE_TICKS
-      })
-      const nexts = due.map(([, of]) => formatStored({ position: of.next, rebuildEnd: of.rebuildEnd }))
+      const due = [...owned].filter(([, of]) => textOf(of) !== of.stored || ++of.ticks >= IDLE_TICKS)
+      const nexts = due.map(([, of]) => textOf(of))
       const replies = await redis.batch(
         due.map(([partition, of], i) => swapPosition(partition, of.stored, nexts[i] as string)),
       )
@@ -107,3 +113,6 @@ export function liveSink({ redis, generation, logger, onRebuild }: LiveSinkOptio
     },
   }
 }
+
+const textOf = ({ next, rebuildEnd, rebuildId }: Owned): string =>
+  formatStored({ position: next, rebuildEnd, rebuildId })

@@ -37,22 +37,22 @@ async function liveSync(
   { ranges, changesUpTo }: SyncAsk,
 ): Promise<{ sure: boolean; answer: Refused | SyncAnswer } | undefined> {
   const { live, redisGuard } = sources
-  const access = await liveAccess(sources, user, stream)
-  if (!access) return undefined
-  const { head, intervals } = access
   const read = await orDown(
-    redisGuard(async () => ({
-      index: await live.changes(stream, changesUpTo, limits.changesPerSyncMax),
-      complete: await live.complete(),
-    })),
+    redisGuard(() =>
+      live.whole(async () => ({
+        ...(await liveAccess(sources, user, stream)),
+        index: await live.changes(stream, changesUpTo, limits.changesPerSyncMax),
+      })),
+    ),
   )
   if (!read) return undefined
-  if (intervals.length === 0) return { sure: read.complete, answer: { code: 'not_member' } }
-  const { index, complete } = read
+  const { head, intervals, unsure, index } = read.value
+  const sure = read.complete && !unsure
+  if (intervals.length === 0) return { sure, answer: { code: 'not_member' } }
   if (changesUpTo < index.floor) {
     const upTo = index.applied
     return {
-      sure: complete,
+      sure,
       answer: { code: null, partial: false, reset: true, changesUpTo: upTo, changes: [] },
     }
   }
@@ -66,7 +66,7 @@ async function liveSync(
   const until = missing ? missing.seq - 1 : upTo
   const changes = [...items.values()].filter(({ seq }) => seq <= until)
   const partial = cut || missing !== undefined || index.applied < (head?.seq ?? 0)
-  return { sure: complete, answer: { code: null, partial, reset: false, changesUpTo: until, changes } }
+  return { sure, answer: { code: null, partial, reset: false, changesUpTo: until, changes } }
 }
 
 /** The events themselves, in seq order; those that neither store holds are left out. */
@@ -125,18 +125,20 @@ export async function lookup(
 ): Promise<LookupAnswer> {
   const { live, archive, redisGuard, archiveGuard } = sources
   const read = await orDown(
-    redisGuard(async () => ({
-      head: (await live.heads([stream])).get(stream),
-      window: await live.elements(stream, 1, Number.MAX_SAFE_INTEGER),
-      complete: await live.complete(),
-    })),
+    redisGuard(() =>
+      live.whole(async () => ({
+        head: (await live.heads([stream])).get(stream),
+        window: await live.elements(stream, 1, Number.MAX_SAFE_INTEGER),
+      })),
+    ),
   )
-  for (const element of read?.window.elements ?? []) {
+  const window = read?.value.window
+  for (const element of window?.elements ?? []) {
     if (!element.includes(packId)) continue
     const item = itemFrom(element)
     if (item.packId === packId && item.senderId === user) return { partial: false, found: coordinates(item) }
   }
-  const first = read?.window.first ?? Number.MAX_SAFE_INTEGER
+  const first = window?.first ?? Number.MAX_SAFE_INTEGER
   const older =
     first > 1
       ? await orDown(
@@ -149,7 +151,7 @@ export async function lookup(
       : { head: null, item: null }
   if (older?.item) return { partial: false, found: coordinates(older.item) }
   if (!read && !older) throw unavailable()
-  const timelineSure = read?.complete === true && read.window.applied >= (read.head?.seq ?? 0)
+  const timelineSure = read?.complete === true && read.value.window.applied >= (read.value.head?.seq ?? 0)
   const archiveSure = first <= 1 || (older?.head?.seq ?? 0) >= first - 1
   return { partial: !(timelineSure && archiveSure), found: null }
 }

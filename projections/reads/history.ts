@@ -39,30 +39,32 @@ async function liveHistory(
   ask: PageRequest,
 ): Promise<LiveAnswer | undefined> {
   const { live, redisGuard } = sources
-  const access = await liveAccess(sources, user, stream)
-  if (!access) return undefined
-  const { head, intervals } = access
-  const range = rangeOf(ask, intervals, head?.seq ?? 0)
   const read = await orDown(
-    redisGuard(async () => {
-      const timeline =
-        head && intervals.length > 0 ? await live.elements(stream, range.lo, range.hi) : undefined
-      return { timeline, complete: await live.complete() }
-    }),
+    redisGuard(() =>
+      live.whole(async () => {
+        const { head, intervals, unsure } = await liveAccess(sources, user, stream)
+        const range = rangeOf(ask, intervals, head?.seq ?? 0)
+        const timeline =
+          head && intervals.length > 0 ? await live.elements(stream, range.lo, range.hi) : undefined
+        return { intervals, unsure, range, timeline }
+      }),
+    ),
   )
   if (!read) return undefined
-  if (intervals.length === 0) return { sure: read.complete, answer: { code: 'not_member' } }
+  const { intervals, unsure, range, timeline } = read.value
+  const sure = read.complete && !unsure
+  if (intervals.length === 0) return { sure, answer: { code: 'not_member' } }
   const found = new Map<number, Item>()
-  for (const element of read.timeline?.elements ?? []) {
+  for (const element of timeline?.elements ?? []) {
     const item = itemFrom(element)
     found.set(item.seq, item)
   }
   // Only below what the timeline holds: nothing is shown that lies beyond the memberships read from Redis.
-  const top = Math.min(range.hi, (read.timeline?.first ?? 1) - 1)
+  const top = Math.min(range.hi, (timeline?.first ?? 1) - 1)
   const stale = range.lo <= top ? await addOlder(sources, stream, range.lo, top, found) : 'fresh'
   if (stale === 'down' && found.size === 0) throw unavailable()
-  const answer = answerOf(stream, range, intervals, found, !read.complete || stale !== 'fresh')
-  return { sure: read.complete, answer }
+  const answer = answerOf(stream, range, intervals, found, !sure || stale !== 'fresh')
+  return { sure, answer }
 }
 
 /** `down`: the archive did not answer. `stale`: it trails behind a change that Redis knows of. */

@@ -6,7 +6,7 @@ import { ALWAYS, type Interval, intervalsOf, parseFacts } from '../directory/mem
 import { baseOf, unreadOf } from '../inbox/unread.ts'
 import type { ConversationsAnswer, HeadsAnswer } from '../reads.ts'
 import type { LiveHead } from './live.ts'
-import { fixedReaders, type Sources } from './sources.ts'
+import { fixedReaders, mayHaveJoined, type Sources } from './sources.ts'
 
 interface Listed {
   readonly conversationId: string
@@ -24,8 +24,10 @@ interface List {
 
 /** Streams that this user may read with their heads, newest first. */
 async function listOf({ live }: Sources, user: string, extra: readonly string[]): Promise<List> {
-  const { conversations, facts, reads } = await live.listOf(user)
+  const conversations = await live.listOf(user)
   const heads = await live.heads([...conversations, ...extra])
+  // After the heads: the facts then cover whatever lies up to each head's `applied`.
+  const { facts, reads } = await live.factsAndReads(user)
   const streams: Listed[] = []
   let trails = false
   for (const conversationId of [...conversations, ...extra]) {
@@ -36,6 +38,7 @@ async function listOf({ live }: Sources, user: string, extra: readonly string[])
     if (head && first && last) streams.push({ conversationId, head, first, last })
     // One's own stream has no head before its first event.
     else if (!extra.includes(conversationId)) trails = true
+    if (mayHaveJoined(head ?? null, intervals)) trails = true
   }
   streams.sort((a, b) => b.head.time - a.head.time || (a.conversationId < b.conversationId ? -1 : 1))
   return { streams, reads, trails }
@@ -43,8 +46,8 @@ async function listOf({ live }: Sources, user: string, extra: readonly string[])
 
 export async function heads(sources: Sources, user: string): Promise<HeadsAnswer> {
   return sources.redisGuard(async () => {
-    const { streams, trails } = await listOf(sources, user, [userStream(user)])
-    const partial = !(await sources.live.complete()) || trails
+    const { value, complete } = await sources.live.whole(() => listOf(sources, user, [userStream(user)]))
+    const { streams, trails } = value
     const found = streams.slice(0, limits.headsPerAnswerMax).map(
       ({ conversationId, head, first, last }): Head => ({
         conversationId,
@@ -54,7 +57,7 @@ export async function heads(sources: Sources, user: string): Promise<HeadsAnswer
         toSeq: last.toSeq,
       }),
     )
-    return { partial, heads: found }
+    return { partial: !complete || trails, heads: found }
   })
 }
 
@@ -64,7 +67,7 @@ export async function conversations(
   limit: number | null | undefined,
 ): Promise<ConversationsAnswer> {
   const max = Math.max(1, Math.min(limit ?? limits.conversationsPageDefault, limits.conversationsPageMax))
-  return sources.redisGuard(async () => {
+  const read = async () => {
     const { streams, reads, trails } = await listOf(sources, user, [])
     const top = streams.slice(0, max).map((listed) => {
       const { conversationId, head, first, last } = listed
@@ -76,7 +79,6 @@ export async function conversations(
       return { ...listed, ...read, ...visible, base, headOrdinal }
     })
     const details = await sources.live.conversations(user, top)
-    const partial = !(await sources.live.complete()) || trails
     const found = top.map((of, i): Conversation => {
       const detail = details[i] as (typeof details)[number]
       const { headOrdinal, readOrdinal } = of
@@ -97,6 +99,10 @@ export async function conversations(
         memberCount: isGroup ? detail.memberCount : (fixedReaders(of.conversationId)?.length ?? 0),
       }
     })
-    return { partial, conversations: found }
+    return { trails, found }
+  }
+  return sources.redisGuard(async () => {
+    const { value, complete } = await sources.live.whole(read)
+    return { partial: !complete || value.trails, conversations: value.found }
   })
 }

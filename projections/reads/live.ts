@@ -2,7 +2,7 @@
 import { parseFacts } from '../directory/membership.ts'
 import { readConversation } from '../inbox/read-conversation.ts'
 import { keys } from '../keys.ts'
-import { isComplete, readPositions } from '../live/positions.ts'
+import { completeness, readPositions } from '../live/positions.ts'
 import type { RedisCall, RedisPort, RedisReply } from '../ports.ts'
 import { itemFrom } from '../timeline/element.ts'
 import { readChanges, readItems } from '../timeline/scripts.ts'
@@ -31,11 +31,20 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
     return replies
   }
 
+  async function completenessNow(): Promise<string | null> {
+    const [reply] = await redis.batch([readPositions()])
+    return completeness(reply, options.partitions, options.generation)
+  }
+
   return {
-    /** Whether all that the log held is in Redis. Ask after reading: what was read before was then there as well. */
-    async complete(): Promise<boolean> {
-      const [reply] = await redis.batch([readPositions()])
-      return isComplete(reply, options.partitions, options.generation)
+    /**
+     * Reads, and tells whether all that the log held was in Redis meanwhile. Asked on both sides: what was read during a rebuild
+     * is not made whole by the rebuild's end.
+     */
+    async whole<T>(read: () => Promise<T>): Promise<{ readonly value: T; readonly complete: boolean }> {
+      const before = await completenessNow()
+      const value = await read()
+      return { value, complete: before !== null && (await completenessNow()) === before }
     },
 
     async heads(streams: readonly string[]): Promise<Map<string, LiveHead>> {
@@ -48,21 +57,23 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
       return heads
     },
 
-    /** The conversations of a user, with membership facts and read positions. */
-    async listOf(user: string) {
-      const [listed, facts, reads] = await redis.batch([
-        ['SMEMBERS', keys.conversations(user)],
+    async listOf(user: string): Promise<string[]> {
+      const [listed] = await redis.batch([['SMEMBERS', keys.conversations(user)]])
+      return strings(listed)
+    },
+
+    async factsAndReads(user: string) {
+      const [facts, reads] = await redis.batch([
         ['HGETALL', keys.memberships(user)],
         ['HGETALL', keys.reads(user)],
       ])
-      return { conversations: strings(listed), facts: pairs(facts), reads: pairs(reads) }
+      return { facts: pairs(facts), reads: pairs(reads) }
     },
 
     async headAndFacts(user: string, conversationId: string) {
-      const [head, facts] = await redis.batch([
-        readHead(conversationId),
-        ['HGET', keys.memberships(user), conversationId],
-      ])
+      // One after the other: the facts then cover whatever lies up to this head's `applied`, on a Cluster too.
+      const [head] = await redis.batch([readHead(conversationId)])
+      const [facts] = await redis.batch([['HGET', keys.memberships(user), conversationId]])
       return { head: headIn(head), facts: typeof facts === 'string' ? parseFacts(facts) : [] }
     },
 

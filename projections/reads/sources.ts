@@ -37,18 +37,23 @@ export const unavailable = (): Fault =>
 export interface LiveAccess {
   readonly head: LiveHead | null
   readonly intervals: readonly Interval[]
+  /** Not a member as far as the directory has come, and it trails behind the head: the user may have joined since. */
+  readonly unsure: boolean
 }
 
-/** Undefined: Redis does not answer. No intervals: not a member, or not known to Redis yet. */
-export async function liveAccess(
-  { live, redisGuard }: Sources,
-  user: string,
-  stream: string,
-): Promise<LiveAccess | undefined> {
-  const found = await orDown(redisGuard(() => live.headAndFacts(user, stream)))
-  if (!found) return undefined
-  return { head: found.head, intervals: fixedReaders(stream) ? ALWAYS : intervalsOf(found.facts) }
+export async function liveAccess({ live }: Sources, user: string, stream: string): Promise<LiveAccess> {
+  if (fixedReaders(stream)) {
+    const head = (await live.heads([stream])).get(stream) ?? null
+    return { head, intervals: ALWAYS, unsure: false }
+  }
+  const { head, facts } = await live.headAndFacts(user, stream)
+  const intervals = intervalsOf(facts)
+  return { head, intervals, unsure: mayHaveJoined(head, intervals) }
 }
+
+/** Heads are raised by fan-out before anybody is told of an event; the directory may come later. */
+export const mayHaveJoined = (head: LiveHead | null, intervals: readonly Interval[]): boolean =>
+  head !== null && head.applied < head.seq && intervals.at(-1)?.toSeq !== null
 
 /** Undefined: the archive does not answer, or does not know that this user ever was a member (it may trail). */
 export async function archiveAccess(

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../infra/clock.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { archiveSink } from '../../../projections/archive/sink.ts'
+import { keys } from '../../../projections/keys.ts'
 import { liveSink } from '../../../projections/live/sink.ts'
 import type { ArchivePort } from '../../../projections/ports.ts'
 import type { Accepted, Sink } from '../../../projections/projection.ts'
@@ -158,6 +159,56 @@ describe('reads', () => {
     const rest = [LAST + 2, LAST + 3].map((seq) => accepted({ stream, seq, ordinal: seq - 1 }, 'MessageSent'))
     await put(rest, [live])
     expect(await reads.history('bob', stream, { limit: 5 })).toMatchObject({ code: null, partial: false })
+  })
+})
+
+describe('a directory that is not whole', () => {
+  test('refuses nobody for good while it trails behind a head', async () => {
+    const { createRedisOnlineMap } = await import('../../../infra/redis/online-map.ts')
+    await put(
+      [accepted({ stream: 'g:4', seq: 1, ordinal: 0 }, 'GroupCreated', { members: ['ann', 'zed'] })],
+      [live, archive],
+    )
+    await put(
+      [accepted({ stream: 'g:4', seq: 2, ordinal: 0 }, 'MembersRemoved', { members: ['zed'] })],
+      [live, archive],
+    )
+    expect(await reads.history('kim', 'g:4', {})).toEqual({ code: 'not_member' })
+    expect(await reads.history('zed', 'g:4', {})).toMatchObject({ partial: false, toSeq: 2 })
+    const ahead = { stream: 'g:4', seq: 3, ordinal: 0, time: T0 }
+    await createRedisOnlineMap(engines.redis).writeHeads([ahead], [])
+    await expect(reads.history('kim', 'g:4', {})).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(reads.sync('kim', 'g:4', { ranges: [], changesUpTo: 0 })).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+    expect(await reads.history('zed', 'g:4', {})).toMatchObject({ partial: true })
+    expect((await reads.heads('zed')).partial).toBe(true)
+    await put(
+      [accepted({ stream: 'g:4', seq: 3, ordinal: 0 }, 'MembersAdded', { members: ['kim', 'zed'] })],
+      [live, archive],
+    )
+    expect(await reads.history('kim', 'g:4', {})).toMatchObject({ partial: false, fromSeq: 3, toSeq: 3 })
+    expect((await reads.heads('zed')).partial).toBe(false)
+  })
+
+  test('is not made whole by a rebuild that ends between the read and the question', async () => {
+    const redis: typeof engines.redis = {
+      ...engines.redis,
+      async batch(calls) {
+        const replies = await engines.redis.batch(calls)
+        if (calls.some((call) => Array.isArray(call) && call[0] === 'HMGET')) {
+          const [positions] = await engines.redis.batch([['HGET', keys.positions(), '0']])
+          const [position, end] = String(positions).split(';')
+          await engines.redis.batch([['HSET', keys.positions(), '0', `${position};${end};other`]])
+        }
+        return replies
+      },
+    }
+    const [was] = await engines.redis.batch([['HGET', keys.positions(), '0']])
+    const during = readModels({ ...engines, redis, partitions: 1, generation: 0 })
+    expect(await during.history('ann', stream, { limit: 5 })).toMatchObject({ partial: true })
+    await engines.redis.batch([['HSET', keys.positions(), '0', String(was)]])
+    expect(await reads.history('ann', stream, { limit: 5 })).toMatchObject({ partial: false })
   })
 })
 

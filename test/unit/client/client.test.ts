@@ -92,6 +92,28 @@ describe('a client', () => {
     expect(bob.stats().jumps).toBe(1)
   })
 
+  test('leaves nothing out when a trailing server refuses what it has pushed', async () => {
+    const { gateway, online, time } = clientWorld(16)
+    const got: number[] = []
+    const group = { ...message('a'), conversationId: 'g:1' }
+    const roster = new Map([['bob', 1]])
+    gateway.groups.set('g:1', roster)
+    const bob = await online('bob', { on: { message: (one) => void got.push(one.seq) } })
+    gateway.append(group)
+    await time.run(5_000)
+    roster.delete('bob')
+    gateway.append(group)
+    roster.set('bob', 1)
+    gateway.append(group)
+    roster.delete('bob')
+    await time.run(300)
+    expect(got).toEqual([1])
+    roster.set('bob', 1)
+    await time.run(5_000)
+    expect(got).toEqual([1, 2, 3])
+    expect(bob.stats().jumps).toBe(0)
+  })
+
   test('acknowledges what its handlers took, not what they are still at', async () => {
     const { gateway, online, time } = clientWorld(6)
     let done = (): void => {}
