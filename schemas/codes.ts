@@ -23,6 +23,12 @@ export const codes = {
   },
   // rules of the stream
   not_member: { retry: 'never', text: 'Not a member of this group, or there is no such group.' },
+  muted: { retry: 'never', text: 'Muted in this group.' },
+  dissolved: { retry: 'never', text: 'The group was dissolved.' },
+  not_accepted: { retry: 'never', text: 'The other side does not take this.' },
+  not_friend: { retry: 'never', text: 'The two are no friends.' },
+  not_asked: { retry: 'never', text: 'There is no such request to answer.' },
+  to_oneself: { retry: 'never', text: 'This cannot be asked of oneself.' },
   not_allowed: { retry: 'never', text: 'The role does not allow this.' },
   already_exists: { retry: 'never', text: 'The group exists already.' },
   group_full: { retry: 'never', text: 'The group would be over its limit of members.' },

@@ -8,6 +8,7 @@ import { codec, type Infer } from './avro.ts'
 const strings = { type: 'array', items: 'string' } as const
 const optString = ['null', 'string'] as const
 const optLong = ['null', 'long'] as const
+const optBoolean = ['null', 'boolean'] as const
 const ns = 'longwire.frame'
 
 /** One record of a conversation or user stream as clients see it. What this reader may not see is kind `hidden`. */
@@ -24,7 +25,32 @@ const itemSchema = {
       type: {
         type: 'enum',
         name: 'ItemKind',
-        symbols: ['message', 'recalled', 'edited', 'created', 'added', 'removed', 'read', 'hidden'],
+        symbols: [
+          'message',
+          'recalled',
+          'edited',
+          'reacted',
+          'pinned',
+          'created',
+          'added',
+          'removed',
+          'dissolved',
+          'joinRequested',
+          'joinAnswered',
+          'roleSet',
+          'muted',
+          'allMuted',
+          'groupSet',
+          'observing',
+          'friendRequested',
+          'friendAnswered',
+          'friendDeleted',
+          'blocked',
+          'read',
+          'setting',
+          'profile',
+          'hidden',
+        ],
       },
     },
     { name: 'time', type: 'long' },
@@ -38,13 +64,21 @@ const itemSchema = {
     { name: 'replyTo', type: optLong },
     /** Of recalled and edited: the message it changes. Of a message: the seq of the change applied last, or null. */
     { name: 'targetSeq', type: optLong },
-    /** Of created, added, removed: whom. */
+    /** Of created, added, removed, joinAnswered, roleSet, muted: whom. */
     { name: 'members', type: strings },
     { name: 'name', type: optString },
     /** Of read: where the mark stands. */
     { name: 'readConversationId', type: optString },
     { name: 'readSeq', type: optLong },
     { name: 'readOrdinal', type: optLong },
+    /** Of what goes on and off (reacted, pinned, allMuted, observing, blocked), and of answers: accepted or not. */
+    { name: 'on', type: optBoolean },
+    /** Of setting. */
+    { name: 'key', type: optString },
+    /** Of reacted the emoji, of roleSet the role, of requests the note, of setting its value, of groupSet and profile the changed fields as JSON text. */
+    { name: 'value', type: optString },
+    /** Of muted: broker time in ms, 0 for no longer. */
+    { name: 'until', type: optLong },
   ],
 } as const
 
@@ -94,12 +128,132 @@ const conversationSchema = {
     { name: 'lastSeq', type: 'long' },
     { name: 'lastTime', type: 'long' },
     { name: 'unread', type: 'long' },
+    /** Unread messages that name this reader. */
     { name: 'mentions', type: 'long' },
+    /** Unread messages that name everyone. */
+    { name: 'mentionsAll', type: 'long' },
     { name: 'readSeq', type: 'long' },
     { name: 'readOrdinal', type: 'long' },
+    /** Single chat: the other side has read up to here. */
+    { name: 'peerReadSeq', type: 'long' },
+    /** From the reader's settings. */
+    { name: 'pinned', type: 'boolean' },
+    { name: 'muted', type: 'boolean' },
+    { name: 'draft', type: optString },
+    { name: 'dissolved', type: 'boolean' },
+    { name: 'avatar', type: optString },
     /** Newest message that this reader may see, or null. */
     { name: 'preview', type: ['null', itemSchema] },
     { name: 'memberCount', type: 'int' },
+  ],
+} as const
+
+const memberSchema = {
+  type: 'record',
+  name: 'Member',
+  namespace: ns,
+  fields: [
+    { name: 'userId', type: 'string' },
+    { name: 'role', type: 'string' },
+    { name: 'joinedSeq', type: 'long' },
+    /** Broker time in ms; 0: not muted. */
+    { name: 'mutedUntil', type: 'long' },
+  ],
+} as const
+
+const joinRequestSchema = {
+  type: 'record',
+  name: 'JoinRequest',
+  namespace: ns,
+  fields: [
+    { name: 'userId', type: 'string' },
+    { name: 'note', type: 'string' },
+    { name: 'time', type: 'long' },
+  ],
+} as const
+
+const reactionSchema = {
+  type: 'record',
+  name: 'Reaction',
+  namespace: ns,
+  fields: [
+    { name: 'seq', type: 'long' },
+    { name: 'emoji', type: 'string' },
+    { name: 'count', type: 'int' },
+    /** Whether this reader is among them. */
+    { name: 'mine', type: 'boolean' },
+  ],
+} as const
+
+const relationSchema = {
+  type: 'record',
+  name: 'Relation',
+  namespace: ns,
+  fields: [
+    { name: 'userId', type: 'string' },
+    {
+      name: 'state',
+      type: {
+        type: 'enum',
+        name: 'RelationState',
+        /** asked: by this reader. asking: the other side waits for an answer. */
+        symbols: ['none', 'asked', 'asking', 'friend'],
+      },
+    },
+    { name: 'blocked', type: 'boolean' },
+    { name: 'note', type: optString },
+    { name: 'remark', type: optString },
+    /** Seq of the last change in the single chat of the two. */
+    { name: 'seq', type: 'long' },
+  ],
+} as const
+
+const profileSchema = {
+  type: 'record',
+  name: 'Profile',
+  namespace: ns,
+  fields: [
+    { name: 'userId', type: 'string' },
+    { name: 'name', type: optString },
+    { name: 'avatar', type: optString },
+    { name: 'birthday', type: optString },
+    { name: 'region', type: optString },
+    { name: 'gender', type: optString },
+    { name: 'custom', type: optString },
+    /** Seq of the last change in the user's stream; 0: nothing was ever set. */
+    { name: 'version', type: 'long' },
+  ],
+} as const
+
+const settingSchema = {
+  type: 'record',
+  name: 'Setting',
+  namespace: ns,
+  fields: [
+    { name: 'key', type: 'string' },
+    { name: 'value', type: 'string' },
+    { name: 'seq', type: 'long' },
+  ],
+} as const
+
+const deviceSchema = {
+  type: 'record',
+  name: 'OnlineDevice',
+  namespace: ns,
+  fields: [
+    { name: 'deviceId', type: 'string' },
+    { name: 'deviceType', type: 'string' },
+  ],
+} as const
+
+const presenceSchema = {
+  type: 'record',
+  name: 'PresenceOf',
+  namespace: ns,
+  fields: [
+    { name: 'userId', type: 'string' },
+    /** Empty: offline. */
+    { name: 'devices', type: { type: 'array', items: deviceSchema } },
   ],
 } as const
 
@@ -111,6 +265,7 @@ const content = [
 ] as const
 const packId = { name: 'packId', type: 'string' } as const
 const conversationId = { name: 'conversationId', type: 'string' } as const
+const userId = { name: 'userId', type: 'string' } as const
 const id = { name: 'id', type: 'long' } as const
 const frame = <const N extends string, const F extends readonly unknown[]>(name: N, fields: F) => ({
   schema: { type: 'record' as const, name, namespace: ns, fields },
@@ -149,10 +304,99 @@ export const clientFrames = {
     { name: 'seq', type: 'long' },
     { name: 'ordinal', type: 'long' },
   ]),
+  react: frame('React', [
+    packId,
+    conversationId,
+    { name: 'seq', type: 'long' },
+    { name: 'emoji', type: 'string' },
+    { name: 'on', type: 'boolean' },
+  ]),
+  pin: frame('Pin', [packId, conversationId, { name: 'seq', type: 'long' }, { name: 'on', type: 'boolean' }]),
+  dissolveGroup: frame('DissolveGroup', [packId, conversationId]),
+  requestJoin: frame('RequestJoin', [packId, conversationId, { name: 'note', type: 'string' }]),
+  answerJoin: frame('AnswerJoin', [packId, conversationId, userId, { name: 'accept', type: 'boolean' }]),
+  setRole: frame('SetRole', [packId, conversationId, userId, { name: 'role', type: 'string' }]),
+  mute: frame('Mute', [packId, conversationId, userId, { name: 'forMs', type: 'long' }]),
+  muteAll: frame('MuteAll', [packId, conversationId, { name: 'on', type: 'boolean' }]),
+  setGroup: frame('SetGroup', [
+    packId,
+    conversationId,
+    { name: 'name', type: optString },
+    { name: 'avatar', type: optString },
+    { name: 'announcement', type: optString },
+    { name: 'custom', type: optString },
+    { name: 'joinPolicy', type: optString },
+    { name: 'addPolicy', type: optString },
+  ]),
+  /** Only with the right `observe` in the token. */
+  observe: frame('Observe', [packId, conversationId, { name: 'on', type: 'boolean' }]),
+  requestFriend: frame('RequestFriend', [packId, userId, { name: 'note', type: 'string' }]),
+  answerFriend: frame('AnswerFriend', [packId, userId, { name: 'accept', type: 'boolean' }]),
+  deleteFriend: frame('DeleteFriend', [packId, userId]),
+  block: frame('Block', [packId, userId, { name: 'on', type: 'boolean' }]),
+  setSetting: frame('SetSetting', [
+    packId,
+    { name: 'key', type: 'string' },
+    { name: 'value', type: optString },
+  ]),
+  setProfile: frame('SetProfile', [
+    packId,
+    { name: 'name', type: optString },
+    { name: 'avatar', type: optString },
+    { name: 'birthday', type: optString },
+    { name: 'region', type: optString },
+    { name: 'gender', type: optString },
+    { name: 'custom', type: optString },
+  ]),
+  /** Not answered, not kept: shown to who is online, or dropped. */
+  typing: frame('Typing', [conversationId]),
+  /** Changes what this connection is told of; answered by presenceResult with the state of those added. */
+  presence: frame('Presence', [
+    id,
+    { name: 'subscribe', type: strings },
+    { name: 'unsubscribe', type: strings },
+  ]),
   ack: frame('Ack', [{ name: 'acks', type: { type: 'array', items: ackSchema } }]),
   ping: frame('Ping', [id]),
   heads: frame('Heads', [id]),
-  conversations: frame('Conversations', [id, { name: 'limit', type: ['null', 'int'] }]),
+  /** Newest first, pinned ones before all; `before` is the `next` of the page above. */
+  conversations: frame('Conversations', [
+    id,
+    { name: 'before', type: optString },
+    { name: 'limit', type: ['null', 'int'] },
+  ]),
+  /** After login: the first page of the list, and the newest page of the first `pages` conversations, in packed batches. */
+  overview: frame('Overview', [
+    id,
+    { name: 'limit', type: ['null', 'int'] },
+    { name: 'pages', type: ['null', 'int'] },
+  ]),
+  group: frame('Group', [id, conversationId]),
+  /** In the order in which they joined; `after` is the `next` of the page before. */
+  members: frame('Members', [
+    id,
+    conversationId,
+    { name: 'after', type: optString },
+    { name: 'limit', type: ['null', 'int'] },
+  ]),
+  /** Who has read up to `seq`, by user id. */
+  readers: frame('Readers', [
+    id,
+    conversationId,
+    { name: 'seq', type: 'long' },
+    { name: 'after', type: optString },
+    { name: 'limit', type: ['null', 'int'] },
+  ]),
+  search: frame('Search', [
+    id,
+    { name: 'query', type: 'string' },
+    { name: 'conversationId', type: optString },
+    { name: 'before', type: optString },
+    { name: 'limit', type: ['null', 'int'] },
+  ]),
+  relations: frame('Relations', [id]),
+  profiles: frame('Profiles', [id, { name: 'userIds', type: strings }]),
+  settings: frame('Settings', [id]),
   /** A page by seq: newest first cut by `before`, or onwards from `after`; the items are always in seq order. */
   history: frame('History', [
     id,
@@ -199,6 +443,16 @@ export const serverFrames = {
     { name: 'retryAfterMs', type: optLong },
   ]),
   event: frame('Event', [{ name: 'item', type: itemSchema }]),
+  /** The other side of a single chat has read up to here. A hint: `peerReadSeq` of the list is the truth. */
+  receipt: frame('Receipt', [conversationId, userId, { name: 'seq', type: 'long' }]),
+  typing: frame('TypingHint', [conversationId, userId]),
+  /** The profile of someone who is a friend has changed; read it again. */
+  profileChanged: frame('ProfileChanged', [userId]),
+  presence: frame('PresenceChanges', [{ name: 'changes', type: { type: 'array', items: presenceSchema } }]),
+  presenceResult: frame('PresenceResult', [
+    id,
+    { name: 'states', type: { type: 'array', items: presenceSchema } },
+  ]),
   /** The conversation has come this far; catch up if you hold less. */
   head: frame('HeadHint', [conversationId, { name: 'seq', type: 'long' }]),
   /** Pushes may have been lost: ask for heads again. */
@@ -214,6 +468,72 @@ export const serverFrames = {
     id,
     { name: 'partial', type: 'boolean' },
     { name: 'conversations', type: { type: 'array', items: conversationSchema } },
+    { name: 'next', type: optString },
+  ]),
+  /**
+   * One batch of an overview: raw DEFLATE (RFC 1951), base64 on JSON, of a JSON array of conversationsResult (the first) and
+   * historyResult frames, as they would stand on `longwire.json`.
+   */
+  packed: frame('Packed', [id, { name: 'last', type: 'boolean' }, { name: 'data', type: 'bytes' }]),
+  groupResult: frame('GroupResult', [
+    id,
+    conversationId,
+    { name: 'partial', type: 'boolean' },
+    { name: 'name', type: 'string' },
+    { name: 'avatar', type: optString },
+    { name: 'announcement', type: optString },
+    { name: 'custom', type: optString },
+    { name: 'joinPolicy', type: 'string' },
+    { name: 'addPolicy', type: 'string' },
+    { name: 'memberCount', type: 'int' },
+    { name: 'large', type: 'boolean' },
+    { name: 'dissolved', type: 'boolean' },
+    { name: 'allMuted', type: 'boolean' },
+    /** owner, admin, member; null: not a member, who sees name, avatar, announcement, joinPolicy and memberCount only. */
+    { name: 'role', type: optString },
+    { name: 'mutedUntil', type: 'long' },
+    { name: 'pinned', type: { type: 'array', items: 'long' } },
+    /** Whether this reader has asked to join and waits. */
+    { name: 'asked', type: 'boolean' },
+    /** For owner and admins: who waits for an answer. */
+    { name: 'requests', type: { type: 'array', items: joinRequestSchema } },
+  ]),
+  membersResult: frame('MembersResult', [
+    id,
+    conversationId,
+    { name: 'partial', type: 'boolean' },
+    { name: 'members', type: { type: 'array', items: memberSchema } },
+    { name: 'next', type: optString },
+  ]),
+  readersResult: frame('ReadersResult', [
+    id,
+    conversationId,
+    { name: 'partial', type: 'boolean' },
+    { name: 'count', type: 'int' },
+    { name: 'readers', type: strings },
+    { name: 'next', type: optString },
+  ]),
+  searchResult: frame('SearchResult', [
+    id,
+    /** True: the archive trails, or more was found than could be looked through. */
+    { name: 'partial', type: 'boolean' },
+    { name: 'items', type: { type: 'array', items: itemSchema } },
+    { name: 'next', type: optString },
+  ]),
+  relationsResult: frame('RelationsResult', [
+    id,
+    { name: 'partial', type: 'boolean' },
+    { name: 'relations', type: { type: 'array', items: relationSchema } },
+  ]),
+  profilesResult: frame('ProfilesResult', [
+    id,
+    { name: 'partial', type: 'boolean' },
+    { name: 'profiles', type: { type: 'array', items: profileSchema } },
+  ]),
+  settingsResult: frame('SettingsResult', [
+    id,
+    { name: 'partial', type: 'boolean' },
+    { name: 'settings', type: { type: 'array', items: settingSchema } },
   ]),
   historyResult: frame('HistoryResult', [
     id,
@@ -224,6 +544,8 @@ export const serverFrames = {
     { name: 'toSeq', type: 'long' },
     { name: 'more', type: 'boolean' },
     { name: 'items', type: { type: 'array', items: itemSchema } },
+    /** Of the messages among the items. */
+    { name: 'reactions', type: { type: 'array', items: reactionSchema } },
   ]),
   syncResult: frame('SyncResult', [
     id,
@@ -268,4 +590,11 @@ export type Item = Infer<typeof itemSchema>
 export type Head = Infer<typeof headSchema>
 export type Conversation = Infer<typeof conversationSchema>
 export type Range = Infer<typeof rangeSchema>
+export type Member = Infer<typeof memberSchema>
+export type JoinRequest = Infer<typeof joinRequestSchema>
+export type Reaction = Infer<typeof reactionSchema>
+export type Relation = Infer<typeof relationSchema>
+export type Profile = Infer<typeof profileSchema>
+export type Setting = Infer<typeof settingSchema>
+export type Presence = Infer<typeof presenceSchema>
 export const itemCodec = codec(itemSchema)

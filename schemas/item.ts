@@ -22,6 +22,10 @@ const blank = (envelope: Pick<Envelope, 'stream' | 'seq' | 'ordinal' | 'time'>):
   readConversationId: null,
   readSeq: null,
   readOrdinal: null,
+  on: null,
+  key: null,
+  value: null,
+  until: null,
 })
 
 /** Stands for a seq that the reader may not see, so that gaps close. */
@@ -46,6 +50,38 @@ export function itemOf(envelope: Envelope, payload: EventPayload): Item | null {
       return { ...item, kind: 'added', members: payload.members }
     case 'MembersRemoved':
       return { ...item, kind: 'removed', members: payload.members }
+    case 'Reacted':
+      return { ...item, kind: 'reacted', targetSeq: payload.target.seq, value: payload.emoji, on: payload.on }
+    case 'MessagePinned':
+      return { ...item, kind: 'pinned', targetSeq: payload.target.seq, on: payload.on }
+    case 'GroupDissolved':
+      return { ...item, kind: 'dissolved' }
+    case 'JoinRequested':
+      return { ...item, kind: 'joinRequested', value: payload.note }
+    case 'JoinAnswered':
+      return { ...item, kind: 'joinAnswered', members: [payload.user], on: payload.accept }
+    case 'RoleSet':
+      return { ...item, kind: 'roleSet', members: [payload.user], value: payload.role }
+    case 'MemberMuted':
+      return { ...item, kind: 'muted', members: [payload.user], until: payload.until }
+    case 'AllMuted':
+      return { ...item, kind: 'allMuted', on: payload.on }
+    case 'GroupSet':
+      return { ...item, kind: 'groupSet', name: payload.name, value: changesOf(payload, groupFields) }
+    case 'Observing':
+      return { ...item, kind: 'observing', on: payload.on }
+    case 'FriendRequested':
+      return { ...item, kind: 'friendRequested', value: payload.note }
+    case 'FriendAnswered':
+      return { ...item, kind: 'friendAnswered', on: payload.accept }
+    case 'FriendDeleted':
+      return { ...item, kind: 'friendDeleted' }
+    case 'Blocked':
+      return { ...item, kind: 'blocked', on: payload.on }
+    case 'SettingSet':
+      return { ...item, kind: 'setting', key: payload.key, value: payload.value }
+    case 'ProfileSet':
+      return { ...item, kind: 'profile', name: payload.name, value: changesOf(payload, profileFields) }
     case 'ReadMarked':
       return {
         ...item,
@@ -56,6 +92,26 @@ export function itemOf(envelope: Envelope, payload: EventPayload): Item | null {
       }
   }
 }
+
+const groupFields = ['name', 'avatar', 'announcement', 'custom', 'joinPolicy', 'addPolicy'] as const
+const profileFields = ['name', 'avatar', 'birthday', 'region', 'gender', 'custom'] as const
+
+/** JSON text of those fields that are changed. */
+function changesOf<F extends string>(payload: Record<F, string | null>, fields: readonly F[]): string {
+  return JSON.stringify(
+    Object.fromEntries(fields.flatMap((field) => (payload[field] === null ? [] : [[field, payload[field]]]))),
+  )
+}
+
+const ofSenderOnly: ReadonlySet<Item['kind']> = new Set(['blocked', 'friendDeleted'])
+
+/** Whether a reader of the stream may see this item: blocking and deleting a friend are told to nobody else. */
+export const isFor = (item: Item, user: string): boolean =>
+  !ofSenderOnly.has(item.kind) || item.senderId === user
+
+/** The item as this reader may see it. */
+export const itemFor = (item: Item, user: string): Item =>
+  isFor(item, user) ? item : hiddenItem(item.conversationId, item.seq)
 
 function contentOf(payload: {
   contentType: string

@@ -77,6 +77,29 @@ const contentFields = [
   { name: 'mentionAll', type: 'boolean' },
 ] as const
 
+/** What may be changed of a group; null: stays as it is. `custom` is JSON text of the clients' own. */
+const groupProfileFields = [
+  { name: 'name', type: nullableString },
+  { name: 'avatar', type: nullableString },
+  { name: 'announcement', type: nullableString },
+  { name: 'custom', type: nullableString },
+  /** open: whoever asks is in. approval: an admin answers. closed: only by being added. */
+  { name: 'joinPolicy', type: nullableString },
+  /** members: any member may add. admins: only they. */
+  { name: 'addPolicy', type: nullableString },
+] as const
+
+/** What may be changed of a user's profile; null: stays as it is. `custom` is JSON text of the clients' own. */
+const userProfileFields = [
+  { name: 'name', type: nullableString },
+  { name: 'avatar', type: nullableString },
+  /** YYYY-MM-DD. */
+  { name: 'birthday', type: nullableString },
+  { name: 'region', type: nullableString },
+  { name: 'gender', type: nullableString },
+  { name: 'custom', type: nullableString },
+] as const
+
 /** Immutable facts of a message, from an accepted record. */
 const targetSchema = {
   type: 'record',
@@ -139,6 +162,112 @@ export const commandPayloads = {
       ...contentFields,
     ],
   } as const),
+  React: codec({
+    type: 'record',
+    name: 'React',
+    namespace: ns,
+    fields: [
+      { name: 'seq', type: 'long' },
+      { name: 'target', type: ['null', targetSchema] },
+      { name: 'emoji', type: 'string' },
+      { name: 'on', type: 'boolean' },
+    ],
+  } as const),
+  PinMessage: codec({
+    type: 'record',
+    name: 'PinMessage',
+    namespace: ns,
+    fields: [
+      { name: 'seq', type: 'long' },
+      { name: 'target', type: ['null', targetSchema] },
+      { name: 'on', type: 'boolean' },
+    ],
+  } as const),
+  DissolveGroup: codec({ type: 'record', name: 'DissolveGroup', namespace: ns, fields: [] } as const),
+  RequestJoin: codec({
+    type: 'record',
+    name: 'RequestJoin',
+    namespace: ns,
+    fields: [{ name: 'note', type: 'string' }],
+  } as const),
+  AnswerJoin: codec({
+    type: 'record',
+    name: 'AnswerJoin',
+    namespace: ns,
+    fields: [
+      { name: 'user', type: 'string' },
+      { name: 'accept', type: 'boolean' },
+    ],
+  } as const),
+  /** role `owner` hands the group over: the owner before becomes an admin. */
+  SetRole: codec({
+    type: 'record',
+    name: 'SetRole',
+    namespace: ns,
+    fields: [
+      { name: 'user', type: 'string' },
+      { name: 'role', type: 'string' },
+    ],
+  } as const),
+  MuteMember: codec({
+    type: 'record',
+    name: 'MuteMember',
+    namespace: ns,
+    fields: [
+      { name: 'user', type: 'string' },
+      /** Ms from the broker time of this command; 0 ends it. */
+      { name: 'forMs', type: 'long' },
+    ],
+  } as const),
+  MuteAll: codec({
+    type: 'record',
+    name: 'MuteAll',
+    namespace: ns,
+    fields: [{ name: 'on', type: 'boolean' }],
+  } as const),
+  SetGroup: codec({ type: 'record', name: 'SetGroup', namespace: ns, fields: groupProfileFields } as const),
+  /** Appended by the edge only for a token with the right. The observer is the sender. */
+  Observe: codec({
+    type: 'record',
+    name: 'Observe',
+    namespace: ns,
+    fields: [{ name: 'on', type: 'boolean' }],
+  } as const),
+  RequestFriend: codec({
+    type: 'record',
+    name: 'RequestFriend',
+    namespace: ns,
+    fields: [{ name: 'note', type: 'string' }],
+  } as const),
+  AnswerFriend: codec({
+    type: 'record',
+    name: 'AnswerFriend',
+    namespace: ns,
+    fields: [{ name: 'accept', type: 'boolean' }],
+  } as const),
+  DeleteFriend: codec({ type: 'record', name: 'DeleteFriend', namespace: ns, fields: [] } as const),
+  Block: codec({
+    type: 'record',
+    name: 'Block',
+    namespace: ns,
+    fields: [{ name: 'on', type: 'boolean' }],
+  } as const),
+  /** In one's own stream; value null removes the key. */
+  SetSetting: codec({
+    type: 'record',
+    name: 'SetSetting',
+    namespace: ns,
+    fields: [
+      { name: 'key', type: 'string' },
+      { name: 'value', type: nullableString },
+    ],
+  } as const),
+  SetProfile: codec({
+    type: 'record',
+    name: 'SetProfile',
+    namespace: ns,
+    fields: userProfileFields,
+  } as const),
   /** In the reader's own stream; the edge has checked {seq, ordinal} against the conversation's head. */
   MarkRead: codec({
     type: 'record',
@@ -199,6 +328,115 @@ export const eventPayloads = {
     namespace: es,
     fields: [...originFields, { name: 'target', type: targetSchema }, ...contentFields],
   } as const),
+  Reacted: codec({
+    type: 'record',
+    name: 'Reacted',
+    namespace: es,
+    fields: [
+      ...originFields,
+      { name: 'target', type: targetSchema },
+      { name: 'emoji', type: 'string' },
+      { name: 'on', type: 'boolean' },
+    ],
+  } as const),
+  MessagePinned: codec({
+    type: 'record',
+    name: 'MessagePinned',
+    namespace: es,
+    fields: [...originFields, { name: 'target', type: targetSchema }, { name: 'on', type: 'boolean' }],
+  } as const),
+  GroupDissolved: codec({
+    type: 'record',
+    name: 'GroupDissolved',
+    namespace: es,
+    fields: [...originFields],
+  } as const),
+  JoinRequested: codec({
+    type: 'record',
+    name: 'JoinRequested',
+    namespace: es,
+    fields: [...originFields, { name: 'note', type: 'string' }],
+  } as const),
+  /** Accepted: the user is a member from here on. */
+  JoinAnswered: codec({
+    type: 'record',
+    name: 'JoinAnswered',
+    namespace: es,
+    fields: [...originFields, { name: 'user', type: 'string' }, { name: 'accept', type: 'boolean' }],
+  } as const),
+  RoleSet: codec({
+    type: 'record',
+    name: 'RoleSet',
+    namespace: es,
+    fields: [...originFields, { name: 'user', type: 'string' }, { name: 'role', type: 'string' }],
+  } as const),
+  MemberMuted: codec({
+    type: 'record',
+    name: 'MemberMuted',
+    namespace: es,
+    fields: [
+      ...originFields,
+      { name: 'user', type: 'string' },
+      /** Broker time in ms; 0: not muted. */
+      { name: 'until', type: 'long' },
+    ],
+  } as const),
+  AllMuted: codec({
+    type: 'record',
+    name: 'AllMuted',
+    namespace: es,
+    fields: [...originFields, { name: 'on', type: 'boolean' }],
+  } as const),
+  GroupSet: codec({
+    type: 'record',
+    name: 'GroupSet',
+    namespace: es,
+    fields: [...originFields, ...groupProfileFields],
+  } as const),
+  Observing: codec({
+    type: 'record',
+    name: 'Observing',
+    namespace: es,
+    fields: [...originFields, { name: 'on', type: 'boolean' }],
+  } as const),
+  FriendRequested: codec({
+    type: 'record',
+    name: 'FriendRequested',
+    namespace: es,
+    fields: [...originFields, { name: 'note', type: 'string' }],
+  } as const),
+  FriendAnswered: codec({
+    type: 'record',
+    name: 'FriendAnswered',
+    namespace: es,
+    fields: [...originFields, { name: 'accept', type: 'boolean' }],
+  } as const),
+  /** Shown to its sender only. */
+  FriendDeleted: codec({
+    type: 'record',
+    name: 'FriendDeleted',
+    namespace: es,
+    fields: [...originFields],
+  } as const),
+  /** Shown to its sender only. */
+  Blocked: codec({
+    type: 'record',
+    name: 'Blocked',
+    namespace: es,
+    fields: [...originFields, { name: 'on', type: 'boolean' }],
+  } as const),
+  SettingSet: codec({
+    type: 'record',
+    name: 'SettingSet',
+    namespace: es,
+    fields: [...originFields, { name: 'key', type: 'string' }, { name: 'value', type: nullableString }],
+  } as const),
+  ProfileSet: codec({
+    type: 'record',
+    name: 'ProfileSet',
+    namespace: es,
+    fields: [...originFields, ...userProfileFields],
+  } as const),
   ReadMarked: codec({
     type: 'record',
     name: 'ReadMarked',
@@ -255,6 +493,27 @@ const deliverySchema = {
     /** With no event: the newest seq of the stream, for a client to catch up to. */
     { name: 'headSeq', type: 'long' },
     { name: 'recipients', type: ids },
+    /** To everyone on that gateway who is in the large group `stream`, whom only the gateway knows; `recipients` get it too. */
+    { name: 'channel', type: 'boolean', default: false },
+    /** What concerns people of another stream: told once, and read again at connect. */
+    {
+      name: 'signal',
+      type: [
+        'null',
+        {
+          type: 'record',
+          name: 'Signal',
+          fields: [
+            /** receipt: `user` has read `conversationId` up to `seq`. profile: that of `user` has changed. */
+            { name: 'kind', type: { type: 'enum', name: 'SignalKind', symbols: ['receipt', 'profile'] } },
+            { name: 'user', type: 'string' },
+            { name: 'conversationId', type: 'string' },
+            { name: 'seq', type: 'long' },
+          ],
+        },
+      ],
+      default: null,
+    },
     {
       name: 'answer',
       type: [
@@ -344,6 +603,7 @@ export type Envelope = Infer<typeof envelopeSchema>
 export type Command = Infer<typeof commandSchema>
 export type Delivery = Infer<typeof deliverySchema>
 export type Answer = NonNullable<Delivery['answer']>
+export type Signal = NonNullable<Delivery['signal']>
 export type GatewayAlive = Infer<typeof gatewaySchema>
 export type SnapshotChunk = Infer<typeof snapshotSchema>
 export type DeadLetter = Infer<typeof deadLetterSchema>
