@@ -1,5 +1,17 @@
-/** What the gateway reads: heads, conversation lists, history, changes. Answers of a model that trails say `partial`; the client asks again. */
-import type { Conversation, Head, Item, Range } from '../schemas/frames.ts'
+/** What the gateway reads: heads, lists, history, changes, groups, people, search. Answers of a model that trails say `partial`; the client asks again. */
+import type {
+  Conversation,
+  Head,
+  Item,
+  Member,
+  Profile,
+  Range,
+  Reaction,
+  Relation,
+  ServerFrames,
+  Setting,
+} from '../schemas/frames.ts'
+import type { Target } from '../schemas/records.ts'
 import type { ArchivePort, RedisPort } from './ports.ts'
 import { archiveReads } from './reads/archive.ts'
 import { lookup, sync } from './reads/changes.ts'
@@ -18,9 +30,17 @@ export interface HeadsAnswer {
   readonly heads: Head[]
 }
 
+export interface ConversationsRequest {
+  readonly limit?: number | null
+  /** `next` of the page above. */
+  readonly before?: string | null
+}
+
 export interface ConversationsAnswer {
   readonly partial: boolean
   readonly conversations: Conversation[]
+  /** Null: this was the last page. */
+  readonly next: string | null
 }
 
 export interface PageRequest {
@@ -40,6 +60,8 @@ export interface HistoryAnswer {
   readonly more: boolean
   /** In seq order without a hole. */
   readonly items: Item[]
+  /** Of the messages among the items. */
+  readonly reactions: Reaction[]
 }
 
 export interface SyncAnswer {
@@ -62,11 +84,97 @@ export interface StreamHeadAnswer {
   readonly head: { readonly seq: number; readonly ordinal: number; readonly time: number } | null
 }
 
+export interface GroupAnswer {
+  readonly code: null
+  readonly partial: boolean
+  readonly group: Omit<ServerFrames['groupResult'], 'type' | 'id' | 'partial'>
+}
+
+export interface ListRequest {
+  /** `next` of the page before. */
+  readonly after?: string | null
+  readonly limit?: number | null
+}
+
+export interface MembersAnswer {
+  readonly code: null
+  readonly partial: boolean
+  readonly members: Member[]
+  readonly next: string | null
+}
+
+export interface ReadersAnswer {
+  readonly code: null
+  readonly partial: boolean
+  /** Of all pages. */
+  readonly count: number
+  readonly readers: string[]
+  readonly next: string | null
+}
+
+export interface RelationsAnswer {
+  readonly partial: boolean
+  readonly relations: Relation[]
+}
+
+export interface ProfilesAnswer {
+  readonly partial: boolean
+  /** One for each id asked for, in that order; of a user who never set anything it is empty, with version 0. */
+  readonly profiles: Profile[]
+}
+
+export interface SettingsAnswer {
+  readonly partial: boolean
+  readonly settings: Setting[]
+}
+
+export interface SearchRequest {
+  readonly query: string
+  /** Null: in all conversations of this reader. */
+  readonly conversationId?: string | null
+  /** `next` of the page above. */
+  readonly before?: string | null
+  readonly limit?: number | null
+}
+
+export interface SearchAnswer {
+  readonly code: null
+  readonly partial: boolean
+  /** Newest first, as they stand now. */
+  readonly items: Item[]
+  readonly next: string | null
+}
+
+export interface TargetAnswer {
+  readonly partial: boolean
+  /** Null: there is no such message, or this reader may not see it (certain only with `partial: false`). */
+  readonly target: Target | null
+}
+
+export interface OverviewRequest {
+  /** Conversations in the list. */
+  readonly limit?: number | null
+  /** Of how many of them the newest page is told. */
+  readonly pages?: number | null
+}
+
+export interface OverviewAnswer {
+  readonly conversations: ConversationsAnswer
+  readonly pages: readonly { readonly conversationId: string; readonly page: HistoryAnswer }[]
+}
+
+export interface ChannelsAnswer {
+  readonly partial: boolean
+  /** Large groups that the user is a member of now. */
+  readonly channels: string[]
+}
+
 /** Every call rejects with Fault `unavailable` when no store that could answer does. */
 export interface ReadModels {
   /** Of every stream this user may read, `u:<user>` included, newest first, at most limits.headsPerAnswerMax. */
   heads(user: string): Promise<HeadsAnswer>
-  conversations(user: string, limit?: number | null): Promise<ConversationsAnswer>
+  /** Pinned ones before all, then newest first. */
+  conversations(user: string, ask: ConversationsRequest): Promise<ConversationsAnswer>
   history(user: string, conversationId: string, page: PageRequest): Promise<Refused | HistoryAnswer>
   /** Recalls and edits after `changesUpTo` whose target lies in a held range, in seq order. */
   sync(
@@ -77,6 +185,33 @@ export interface ReadModels {
   /** Whether this user's command with this packId (text form) is an event of the conversation. */
   lookup(user: string, conversationId: string, packId: string): Promise<LookupAnswer>
   headOf(conversationId: string): Promise<StreamHeadAnswer>
+  /** An outsider gets the public part (role null); `not_member` only where there is no such group. */
+  group(user: string, conversationId: string): Promise<Refused | GroupAnswer>
+  /** In the order of joining. For members and those who observe. */
+  members(user: string, conversationId: string, ask: ListRequest): Promise<Refused | MembersAnswer>
+  /** Members other than its sender who have read up to the message at `seq`, of those who had joined by then, by user id. */
+  readers(
+    user: string,
+    conversationId: string,
+    ask: ListRequest & { readonly seq: number },
+  ): Promise<Refused | ReadersAnswer>
+  /** With everybody there ever was something with, by user id. */
+  relations(user: string): Promise<RelationsAnswer>
+  profiles(users: readonly string[]): Promise<ProfilesAnswer>
+  settings(user: string): Promise<SettingsAnswer>
+  search(user: string, ask: SearchRequest): Promise<Refused | SearchAnswer>
+  /** Immutable facts of a message, for a command that changes it. */
+  target(user: string, conversationId: string, seq: number): Promise<TargetAnswer>
+  /** The first page of the list, and the newest pages of its first conversations. */
+  overview(user: string, ask: OverviewRequest): Promise<OverviewAnswer>
+  channelsOf(user: string): Promise<ChannelsAnswer>
+  /**
+   * Which of these users are members now. Rejects with Fault `unavailable` where that is not certain: during a rebuild, and
+   * while the directory has not come to `atLeast`, a seq of that group (default 0).
+   */
+  membersAmong(conversationId: string, users: readonly string[], atLeast?: number): Promise<Set<string>>
+  /** Who is shown that this user types, without him; null: nobody is (too large, blocked, not a member, not certain). */
+  typingAudience(user: string, conversationId: string): Promise<string[] | null>
 }
 
 export interface ReadModelsOptions {
@@ -100,9 +235,9 @@ export function readModels({ redis, clickhouse, partitions, generation }: ReadMo
       restMs: 2_000,
     }),
   }
-  return {
+  const answers: Partial<ReadModels> = {
     heads: (user) => heads(sources, user),
-    conversations: (user, limit) => conversations(sources, user, limit),
+    conversations: (user, ask) => conversations(sources, user, ask),
     history: (user, conversationId, page) => history(sources, user, conversationId, page),
     sync: (user, conversationId, request) => sync(sources, user, conversationId, request),
     lookup: (user, conversationId, packId) => lookup(sources, user, conversationId, packId),
@@ -112,4 +247,5 @@ export function readModels({ redis, clickhouse, partitions, generation }: ReadMo
         return { partial: !complete, head: value.get(conversationId) ?? null }
       }),
   }
+  return answers as ReadModels
 }
