@@ -82,6 +82,15 @@ export type Effect =
     }
   | { readonly do: 'read'; readonly id: number; readonly request: ReadRequest }
   | { readonly do: 'ack'; readonly acks: ClientFrames['ack']['acks'] }
+  /** Shown to those who are online, or to nobody; never answered. */
+  | { readonly do: 'typing'; readonly conversationId: string }
+  /** Both lists hold well-formed ids and are within limits; answered by presenceResult under `id`. */
+  | {
+      readonly do: 'presence'
+      readonly id: number
+      readonly subscribe: readonly string[]
+      readonly unsubscribe: readonly string[]
+    }
   /** Null: the client logged out. */
   | { readonly do: 'close'; readonly code: CodeName | null }
 
