@@ -20,6 +20,9 @@ export const limits = {
   muteMsMax: 2_592_000_000,
   noteBytesMax: 512,
   avatarBytesMax: 1_024,
+  /** Of an address in a content. */
+  urlCharsMax: 4_096,
+  pixelsPerSideMax: 100_000,
   announcementBytesMax: 4_096,
   customBytesMax: 8_192,
   emojiBytesMax: 64,
@@ -52,6 +55,13 @@ export const limits = {
   overviewPagesMax: 100,
   /** An overview's batch holds about this much before it is compressed. */
   packedBytesMax: 262_144,
+  /** All of an overview's batches before compression; the pages that would be over it are left to be asked for. */
+  overviewBytesMax: 2_097_152,
+  overviewsAtOnceMax: 8,
+  overviewsWaitingMax: 4_096,
+  /** A page ends early, with `more`, where its contents would be over this; a list leaves previews out. */
+  pageBytesMax: 1_048_576,
+  cursorCharsMax: 256,
   reactionsPerConversationMax: 10_000,
   presenceSubscriptionsPerConnectionMax: 1_000,
   presencePerRequestMax: 200,
@@ -87,6 +97,9 @@ export const limits = {
   streamsPerConnectionMax: 1_024,
   commandsPerSecondPerConnectionMax: 200,
   commandsBurstPerConnectionMax: 400,
+  /** Over this, typing is dropped without an answer. */
+  typingPerSecondPerConnectionMax: 2,
+  typingBurstPerConnectionMax: 10,
   readsPerSecondPerConnectionMax: 50,
   readsBurstPerConnectionMax: 200,
   commandsInFlightPerConnectionMax: 1_024,
