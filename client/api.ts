@@ -15,7 +15,10 @@ export interface ConnectOptions {
   readonly store?: Store
   /** Default 'json'. 'avro' is smaller on the wire and for Node only. */
   readonly codec?: 'json' | 'avro'
-  /** Handlers that are there before the first event; `on()` right after `await connect()` misses none either. */
+  /**
+   * Handlers that are there before the first event; `on()` right after `await connect()` misses none either. What changed of
+   * messages held in `store` while it was away is told to handlers given here before connect() resolves.
+   */
   readonly on?: Partial<Handlers>
   /** A conversation that is further behind jumps to its newest page and says so. Default 1,000 seqs. */
   readonly catchUpMax?: number
@@ -27,7 +30,7 @@ export interface ConnectOptions {
   readonly WebSocket?: WebSocketConstructor
 }
 
-/** JSON content; `type` names its kind. Text is `{ type: 'text', text }`. */
+/** JSON content; `type` names its kind: text, image, voice, video, file, location, card, custom, system. Text is `{ type: 'text', text }`. */
 export interface Content {
   readonly type: string
   readonly text?: string
@@ -50,6 +53,15 @@ export interface Message {
   readonly replyTo: number | null
   /** Seq of the edit or recall applied last, or null. */
   readonly changedBy: number | null
+  /** As counted when it was read, by emoji; a message that is told has none yet. */
+  readonly reactions: readonly Reaction[]
+}
+
+export interface Reaction {
+  readonly emoji: string
+  readonly count: number
+  /** This user is among them. */
+  readonly mine: boolean
 }
 
 export interface Recalled {
@@ -73,21 +85,152 @@ export interface Edited {
   readonly mentionAll: boolean
 }
 
+/** A reaction was put on a message, or taken off. The same one may come again and then changes nothing. */
+export interface Reacted {
+  readonly conversationId: string
+  /** Of the reaction itself. */
+  readonly seq: number
+  readonly targetSeq: number
+  readonly byUserId: string
+  readonly time: number
+  readonly emoji: string
+  readonly on: boolean
+}
+
+/** A message was pinned or unpinned for all. A recall unpins, too, without an event of its own. */
+export interface Pinned {
+  readonly conversationId: string
+  /** Of the pinning itself. */
+  readonly seq: number
+  readonly targetSeq: number
+  readonly byUserId: string
+  readonly time: number
+  readonly on: boolean
+}
+
+export type GroupRole = 'owner' | 'admin' | 'member'
+/** open: whoever asks is in. approval: an admin answers. closed: only by being added. */
+export type JoinPolicy = 'open' | 'approval' | 'closed'
+/** Who may add members. */
+export type AddPolicy = 'members' | 'admins'
+
+/** What owner and admins may change of a group; what is left out stays. `custom` is any JSON. */
+export interface GroupSettings {
+  readonly name?: string
+  readonly avatar?: string
+  readonly announcement?: string
+  readonly custom?: unknown
+  readonly joinPolicy?: JoinPolicy
+  readonly addPolicy?: AddPolicy
+}
+
 export interface GroupChange {
   readonly conversationId: string
   readonly seq: number
-  readonly kind: 'created' | 'added' | 'removed'
+  readonly kind:
+    | 'created'
+    | 'added'
+    /** By an admin, or by oneself: left. */
+    | 'removed'
+    | 'dissolved'
+    /** `byUserId` asks to join. */
+    | 'joinRequested'
+    | 'joinAnswered'
+    | 'roleSet'
+    | 'muted'
+    | 'allMuted'
+    | 'groupSet'
+    /** `byUserId` began or ended to observe. */
+    | 'observing'
   readonly byUserId: string
-  readonly members: readonly string[]
-  readonly name: string | null
   readonly time: number
+  /** Whom it concerns: of created, added, removed, joinAnswered, roleSet, muted. */
+  readonly members: readonly string[]
+  /** Of created and groupSet: the new name. */
+  readonly name: string | null
+  /** Of roleSet. The owner before the new one is an admin then. */
+  readonly role: GroupRole | null
+  /** Of allMuted and observing: on or off. Of joinAnswered: accepted or not. */
+  readonly on: boolean | null
+  /** Of muted: server time in ms; 0: no longer. */
+  readonly until: number | null
+  /** Of joinRequested. */
+  readonly note: string | null
+  /** Of groupSet: what changed. */
+  readonly changes: GroupSettings | null
+}
+
+/** Between this user and another: each side hears of it, but of being blocked or deleted only who did it. */
+export interface RelationChange {
+  readonly conversationId: string
+  readonly seq: number
+  readonly kind: 'friendRequested' | 'friendAnswered' | 'friendDeleted' | 'blocked'
+  readonly byUserId: string
+  /** The other one of the two. */
+  readonly userId: string
+  readonly time: number
+  /** Of friendAnswered: accepted or not. Of blocked: on or off. */
+  readonly on: boolean | null
+  /** Of friendRequested. */
+  readonly note: string | null
+}
+
+/** A setting of one's own, changed on this or another device. */
+export interface SettingChange {
+  readonly key: string
+  /** Null: taken away. */
+  readonly value: string | null
+  readonly seq: number
+}
+
+/** `custom` is any JSON, `birthday` YYYY-MM-DD. */
+export interface ProfileFields {
+  readonly name: string | null
+  readonly avatar: string | null
+  readonly birthday: string | null
+  readonly region: string | null
+  readonly gender: string | null
+  readonly custom: unknown
+}
+export interface Profile extends ProfileFields {
+  readonly userId: string
+  /** Grows with each change; 0: nothing was ever set. */
+  readonly version: number
+}
+
+/** One's own profile, or that of a friend that was asked for before. */
+export interface ProfileChange {
+  readonly userId: string
+  readonly version: number
+  /** To be written over what is held. */
+  readonly changes: Partial<ProfileFields>
+}
+
+/** The other side of a single chat has read up to `seq`. */
+export interface Receipt {
+  readonly conversationId: string
+  readonly userId: string
+  readonly seq: number
+}
+
+/** Good for some 6 s. */
+export interface Typing {
+  readonly conversationId: string
+  readonly userId: string
+}
+
+export interface Presence {
+  readonly userId: string
+  readonly online: boolean
+  readonly devices: readonly { readonly deviceId: string; readonly deviceType: string }[]
 }
 
 export interface ConversationChange {
   readonly conversationId: string
   /**
    * new: first heard of. jumped: too far behind, messages up to `lastSeq` were not told one by one.
-   * reset: what is held of it may miss recalls and edits; drop the local copy and read it again.
+   * Reactions to older messages were not told then either. reset: what is held of it may miss recalls and edits; drop the
+   * local copy and read it again.
    */
   readonly reason: 'new' | 'jumped' | 'reset'
   readonly lastSeq: number
@@ -122,9 +265,17 @@ export interface Handlers {
   message(message: Message): unknown
   recalled(change: Recalled): unknown
   edited(change: Edited): unknown
+  reaction(change: Reacted): unknown
+  pinned(change: Pinned): unknown
   group(change: GroupChange): unknown
+  relation(change: RelationChange): unknown
+  setting(change: SettingChange): unknown
+  profile(change: ProfileChange): unknown
   conversation(change: ConversationChange): unknown
   read(change: ReadChange): unknown
+  receipt(receipt: Receipt): unknown
+  typing(typing: Typing): unknown
+  presence(presence: Presence): unknown
   kicked(kicked: Kicked): unknown
   state(change: StateChange): unknown
 }
@@ -136,14 +287,38 @@ export interface Conversation {
   /** The other user's id in single chat (one's own for notes to oneself), else null. */
   readonly peerId: string | null
   readonly name: string | null
+  readonly avatar: string | null
   readonly unread: number
+  /** Unread messages that name this user; those that name everyone count apart. */
   readonly mentions: number
+  readonly mentionsAll: number
   readonly lastSeq: number
   readonly lastTime: number
   readonly readSeq: number
   readonly readOrdinal: number
+  /** Single chat: the other side has read up to here. */
+  readonly peerReadSeq: number
+  /** To the top of this user's list. */
+  readonly pinned: boolean
+  /** Do not disturb. */
+  readonly muted: boolean
+  readonly draft: string | null
+  readonly dissolved: boolean
   readonly memberCount: number
   readonly preview: Message | null
+}
+
+export interface ConversationPage {
+  /** Pinned ones before all, then newest first. */
+  readonly conversations: readonly Conversation[]
+  /** For `before` of the next page; null: this was the last. */
+  readonly next: string | null
+  readonly partial: boolean
+}
+
+export interface Overview extends ConversationPage {
+  /** The newest page of the first conversations, by conversation id. */
+  readonly pages: ReadonlyMap<string, Page>
 }
 
 export interface Sent {
@@ -173,11 +348,113 @@ export interface Page {
   readonly group: readonly GroupChange[]
   /** More exists on the side this page was asked towards. */
   readonly more: boolean
-  /** True: the read model trails, what is missing at the new end will come. */
+  /** True: the read model trails; ask again, since what changed of it meanwhile may not be told. */
   readonly partial: boolean
   /** First and last seq that the page covers (0 and 0 when empty): `before: firstSeq` is the page above. */
   readonly firstSeq: number
   readonly lastSeq: number
+  /** How far the conversation had come for this reader when the page was read. */
+  readonly headSeq: number
+}
+
+/** From `from` up to and with `to`. */
+export interface Range {
+  readonly from: number
+  readonly to: number
+}
+
+export interface Group {
+  readonly conversationId: string
+  readonly name: string
+  readonly avatar: string | null
+  readonly announcement: string | null
+  /** JSON of the clients' own, or null. */
+  readonly custom: unknown
+  readonly joinPolicy: JoinPolicy
+  readonly addPolicy: AddPolicy
+  readonly memberCount: number
+  readonly large: boolean
+  readonly dissolved: boolean
+  readonly allMuted: boolean
+  /** Null: no member, who sees name, avatar, announcement, joinPolicy and memberCount only. */
+  readonly role: GroupRole | null
+  /** Server time in ms; 0: not muted. */
+  readonly mutedUntil: number
+  /** Seqs of pinned messages. */
+  readonly pinned: readonly number[]
+  /** This user has asked to join and waits. */
+  readonly asked: boolean
+  /** For owner and admins: who waits for an answer. */
+  readonly requests: readonly { readonly userId: string; readonly note: string; readonly time: number }[]
+  readonly partial: boolean
+}
+
+export interface Member {
+  readonly userId: string
+  readonly role: GroupRole
+  readonly joinedSeq: number
+  /** Server time in ms; 0: not muted. */
+  readonly mutedUntil: number
+}
+
+export interface MemberPage {
+  /** In the order in which they joined. */
+  readonly members: readonly Member[]
+  /** For `after` of the next page; null: this was the last. */
+  readonly next: string | null
+  readonly partial: boolean
+}
+
+export interface ReaderPage {
+  /** All who have read it, not only those of this page. */
+  readonly count: number
+  readonly readers: readonly string[]
+  /** For `after` of the next page; null: this was the last. */
+  readonly next: string | null
+  readonly partial: boolean
+}
+
+export interface SearchPage {
+  /** Newest first. */
+  readonly messages: readonly Message[]
+  /** For `before` of the next page; null: this was the last. */
+  readonly next: string | null
+  readonly partial: boolean
+}
+
+export interface Relation {
+  readonly userId: string
+  /** asked: by this user. asking: the other side waits for an answer. */
+  readonly state: 'none' | 'asked' | 'asking' | 'friend'
+  /** By this user. */
+  readonly blocked: boolean
+  /** Of the request that waits. */
+  readonly note: string | null
+  /** This user's own name for the other. */
+  readonly remark: string | null
+}
+
+export interface ImportProgress {
+  /** Ids that are members now, counted from the front of the list. */
+  readonly done: number
+  readonly total: number
+}
+
+/** Events that say what messages of a conversation look like now. */
+export type ViewEvent = 'message' | 'recalled' | 'edited' | 'reaction' | 'conversation'
+
+/**
+ * The messages of one conversation as an app holds them. Events and pages may come in any order and more than once, with
+ * changes before their messages: the same set of them always makes the same state.
+ */
+export interface ConversationView {
+  readonly conversationId: string
+  /** An event as its handler gets it; one of another conversation changes nothing. */
+  apply<E extends ViewEvent>(event: E, value: Parameters<Handlers[E]>[0]): void
+  applyPage(page: Page): void
+  /** By seq, as they stand now. */
+  messages(): readonly Message[]
+  message(seq: number): Message | null
 }
 
 /** Counters since the client was made. */
@@ -205,21 +482,100 @@ export interface Client {
   createGroup(request: { name: string; members: readonly string[] }): Promise<Sent>
   addMembers(conversationId: string, members: readonly string[]): Promise<Sent>
   removeMembers(conversationId: string, members: readonly string[]): Promise<Sent>
+  /**
+   * Adds any number of members, in parts, one after the other; ids that are members already count as done, so after a
+   * failure the same call goes on where it was.
+   */
+  importMembers(
+    conversationId: string,
+    userIds: readonly string[],
+    options?: { onProgress?: (progress: ImportProgress) => void },
+  ): Promise<ImportProgress>
   recall(conversationId: string, seq: number): Promise<Sent>
   edit(
     conversationId: string,
     seq: number,
     request: Pick<SendRequest, 'text' | 'content' | 'mentions' | 'mentionAll'>,
   ): Promise<Sent>
+  react(conversationId: string, seq: number, emoji: string, on?: boolean): Promise<Sent>
+  /** For all in the conversation. */
+  pin(conversationId: string, seq: number, on?: boolean): Promise<Sent>
+  /** Told to who is online, or dropped; goes out at most once in 3 s per conversation. */
+  typing(conversationId: string): void
   /** Coalesced: at most one goes out per conversation in 2 s. Resolves when a mark at or beyond `seq` is committed. */
   markRead(conversationId: string, seq: number): Promise<void>
-  /** Newest first. */
+
+  requestJoin(conversationId: string, note?: string): Promise<Sent>
+  answerJoin(conversationId: string, userId: string, accept: boolean): Promise<Sent>
+  setRole(conversationId: string, userId: string, role: 'admin' | 'member'): Promise<Sent>
+  /** Makes another member the owner; this user is an admin then. */
+  transfer(conversationId: string, userId: string): Promise<Sent>
+  /** 0 ends it. */
+  mute(conversationId: string, userId: string, forMs: number): Promise<Sent>
+  /** Only owner and admins may send then. */
+  muteAll(conversationId: string, on?: boolean): Promise<Sent>
+  setGroup(conversationId: string, changes: GroupSettings): Promise<Sent>
+  leave(conversationId: string): Promise<Sent>
+  dissolve(conversationId: string): Promise<Sent>
+  /** Follows a conversation without being in it. Only with the right in the token. */
+  observe(conversationId: string, on?: boolean): Promise<Sent>
+
+  requestFriend(userId: string, note?: string): Promise<Sent>
+  answerFriend(userId: string, accept: boolean): Promise<Sent>
+  deleteFriend(userId: string): Promise<Sent>
+  block(userId: string): Promise<Sent>
+  unblock(userId: string): Promise<Sent>
+  /** This user's own name for another; empty takes it away. */
+  remark(userId: string, text: string): Promise<void>
+  setProfile(changes: Partial<ProfileFields>): Promise<Sent>
+  /** Null takes the key away. Coalesced: at most one goes out per key in 1 s, the last value counts. */
+  setSetting(key: string, value: string | null): Promise<void>
+  pinConversation(conversationId: string, on?: boolean): Promise<void>
+  /** Do not disturb. */
+  muteConversation(conversationId: string, on?: boolean): Promise<void>
+  /** Empty takes it away. */
+  setDraft(conversationId: string, text: string): Promise<void>
+  /** Out of this user's list, read, until its next message. */
+  deleteConversation(conversationId: string): Promise<void>
+
+  /** Pinned ones before all, then newest first. The first page of `conversationPage`. */
   conversations(options?: { limit?: number }): Promise<Conversation[]>
+  conversationPage(options?: { limit?: number; before?: string }): Promise<ConversationPage>
+  /** For the start: the list, and the newest page of its first `pages` conversations, in compressed batches. */
+  overview(options?: { limit?: number; pages?: number }): Promise<Overview>
   /** A page before (default: the newest) or after a seq. */
   history(
     conversationId: string,
     options?: { before?: number; after?: number; limit?: number },
   ): Promise<Page>
+  /** One message, as for a quote; null: there is none at `seq` that this user may see. */
+  message(conversationId: string, seq: number): Promise<Message | null>
+  /** The newest `limit` (default 200) messages that count as unread, by seq. */
+  unreadMessages(conversationId: string, options?: { limit?: number }): Promise<Message[]>
+  /** What this client has told or read without a gap, in order. */
+  held(conversationId: string): readonly Range[]
+  search(request: {
+    query: string
+    conversationId?: string
+    before?: string
+    limit?: number
+  }): Promise<SearchPage>
+  /** Who has read the message at `seq`, without its sender. */
+  readers(
+    conversationId: string,
+    seq: number,
+    options?: { after?: string; limit?: number },
+  ): Promise<ReaderPage>
+  group(conversationId: string): Promise<Group>
+  members(conversationId: string, options?: { after?: string; limit?: number }): Promise<MemberPage>
+  relations(): Promise<Relation[]>
+  /** In the order asked for. From then on changes of those who are friends are told. */
+  profiles(userIds: readonly string[]): Promise<Profile[]>
+  settings(): Promise<ReadonlyMap<string, string>>
+  /** Their state now; from then on changes are told, over reconnects too. Only friends' presence is shown. */
+  subscribePresence(userIds: readonly string[]): Promise<Presence[]>
+  unsubscribePresence(userIds: readonly string[]): Promise<void>
+
   /** Returns a function that takes the handler away again. */
   on<E extends EventName>(event: E, handler: Handlers[E]): () => void
   off<E extends EventName>(event: E, handler: Handlers[E]): void
