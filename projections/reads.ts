@@ -206,10 +206,15 @@ export interface ReadModels {
   overview(user: string, ask: OverviewRequest): Promise<OverviewAnswer>
   channelsOf(user: string): Promise<ChannelsAnswer>
   /**
-   * Which of these users are members now. Rejects with Fault `unavailable` where that is not certain: during a rebuild, and
-   * while the directory has not come to `atLeast`, a seq of that group (default 0).
+   * Which of these users are members now, each with the seq of the event that let him in. Rejects with Fault `unavailable`
+   * where that is not certain: during a rebuild, and while the directory has not come to `atLeast`, a seq of that group
+   * (default 0).
    */
-  membersAmong(conversationId: string, users: readonly string[], atLeast?: number): Promise<Set<string>>
+  membersAmong(
+    conversationId: string,
+    users: readonly string[],
+    atLeast?: number,
+  ): Promise<ReadonlyMap<string, number>>
   /** Who is shown that this user types, without him; null: nobody is (too large, blocked, not a member, not certain). */
   typingAudience(user: string, conversationId: string): Promise<string[] | null>
 }
