@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parsePolicy } from '../projections/reads/policy.ts'
 import { logLevels } from './log.ts'
 
 /** One row of the table of settings: the variable is `LONGWIRE_` + name. */
@@ -34,6 +35,13 @@ const list = text.transform((value) =>
 const urlList = (protocols: readonly string[]) =>
   list.refine((items) => items.length > 0 && items.every((item) => isUrl(item, protocols)))
 const id = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/)
+const policy = z.string().transform((value, context) => {
+  const parsed = parsePolicy(value)
+  if (parsed) return parsed
+  context.addIssue({ code: 'custom', message: 'no storage policy' })
+  return z.NEVER
+})
+const policyForms = '`forever`, `messages:N` (the newest N), `days:N`, or `relay:SECONDS`'
 
 function isUrl(value: string, protocols: readonly string[]): boolean {
   if (!URL.canParse(value)) return false
@@ -120,6 +128,14 @@ export const settings = {
     'File with the secret that signs tokens (HS256)',
     { fallbackText: 'random per data folder; required with external services' },
   ),
+  storeP2p: setting(
+    'STORE_P2P',
+    policy,
+    policyForms,
+    'How long what was said in single chats can be read; older contents are hidden and destroyed, but for the bytes in the log',
+    { fallback: 'forever' },
+  ),
+  storeGroup: setting('STORE_GROUP', policy, policyForms, 'The same for groups', { fallback: 'forever' }),
   generation: setting(
     'GENERATION',
     wholeNumber(0, 2 ** 31 - 1),
