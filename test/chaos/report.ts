@@ -33,9 +33,10 @@ const groups: readonly [string, readonly FindingKind[]][] = [
   ['gaps', ['gap', 'missing', 'history', 'unanswered']],
   ['inversions', ['inversion', 'send-order']],
   ['wrong answers', ['ack-wrong', 'ack-reused', 'wrong-repeat', 'aborted', 'ghost', 'unsettled']],
-  ['trespass', ['trespass', 'outsider']],
+  ['trespass', ['trespass', 'forbidden']],
   ['unsound writes', ['unsound-write', 'time-backwards']],
   ['unread mismatches', ['unread']],
+  ['recalls not kept', ['recall', 'stale']],
   ['dead or undecodable', ['dead-letter', 'undecodable']],
 ]
 

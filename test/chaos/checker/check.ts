@@ -1,6 +1,7 @@
 /** The verdict over one run: raw topics, history and archive in, findings and counts out. */
 import { checkArchive } from './archive.ts'
 import type { Schemas } from './avro.ts'
+import { type ChangeCounts, checkChanges } from './changes.ts'
 import { checkDevices, type DeviceCounts } from './devices.ts'
 import { foldLog, type Model } from './log.ts'
 import { checkSends, type SendCounts } from './sends.ts'
@@ -23,6 +24,7 @@ export interface Verdict {
   readonly model: Model
   readonly sends: SendCounts
   readonly devices: DeviceCounts
+  readonly changes: ChangeCounts
   readonly unreadCompared: number
   readonly archiveRows: number
   readonly claims: number
@@ -34,6 +36,7 @@ export function check(evidence: Evidence): Verdict {
   const model = foldLog(schemas, commands, events)
   const sends = checkSends(model, history)
   const devices = checkDevices(model, history)
+  const changes = checkChanges(model, history)
   const unread = checkUnread(model, history)
   const archived = checkArchive(model, archive, evidence.archivedRows)
   const dead = deadLetters.map(
@@ -46,6 +49,7 @@ export function check(evidence: Evidence): Verdict {
       ...model.findings,
       ...sends.findings,
       ...devices.findings,
+      ...changes.findings,
       ...unread.findings,
       ...archived.findings,
       ...dead,
@@ -53,6 +57,7 @@ export function check(evidence: Evidence): Verdict {
     model,
     sends: sends.counts,
     devices: devices.counts,
+    changes: changes.counts,
     unreadCompared: unread.compared,
     archiveRows: archived.rows,
     claims: sum((at) => at.claims),

@@ -22,7 +22,7 @@ export function readCommands(schemas: Schemas, commands: readonly Raw[], find: F
         stream: String(row.stream),
         sender: String(row.sender),
         packId: packIdText(row.packId as Buffer),
-        content: body.name === 'SendMessage' ? (body.row.content as Buffer) : null,
+        content: (body.row.content as Buffer | undefined) ?? null,
       })
     } catch (error) {
       find('undecodable', `im.commands ${record.partition}/${record.offset}: ${String(error)}`)
@@ -44,7 +44,7 @@ export function compareWithCommand(asked: Map<number, Asked>, record: Accepted, 
     find('altered', `${place}: not the command at source ${record.source}`)
     return
   }
-  if (record.type !== 'MessageSent') return
+  if (record.type !== 'MessageSent' && record.type !== 'MessageEdited') return
   if (!command.content?.equals(record.row.content as Buffer))
     find('altered', `${place}: content differs from the command's`)
 }

@@ -71,10 +71,11 @@ function compare(model: Model, { dev, op, conv, seq, hash, packId }: Entry, find
   }
   if (!visible(stream, user, message.seq)) find('trespass', place)
   if (hash === null) {
-    if (!stream.recalled.has(message.seq)) find('untrue', `${place}: shown as recalled`)
+    if (message.recalledBy === null) find('untrue', `${place}: shown as recalled`)
     return
   }
-  if (hash !== message.hash) find('forked', `${place}: another text than the log's`)
+  if (!message.versions.some((version) => version.hash === hash))
+    find('forked', `${place}: a text that the log does not have there`)
   if (packId !== undefined && packId !== message.packId) find('untrue', `${place}: packId ${packId}`)
 }
 

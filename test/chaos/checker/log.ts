@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { type Accepted, judge, type Partition } from './accept.ts'
 import type { Row, Schemas } from './avro.ts'
 import { compareWithCommand, readCommands } from './commands.ts'
+import { createRules, type Rules } from './rules.ts'
 import type { Find, Finding, Raw } from './types.ts'
 
 export interface Interval {
@@ -12,22 +13,33 @@ export interface Interval {
   readonly ordinal: number
 }
 
+/** What a message said from one event on: its own, or that of an edit. */
+export interface Version {
+  readonly seq: number
+  /** See hashOfText. */
+  readonly hash: string
+  readonly mentions: readonly string[]
+  readonly mentionAll: boolean
+}
+
 export interface Message {
   readonly seq: number
   readonly ordinal: number
   readonly sender: string
   readonly packId: string
   readonly time: number
-  /** See hashOfText. */
-  readonly hash: string
+  /** The one it was sent with first. */
+  readonly versions: Version[]
+  /** Seq of its recall, or null. */
+  recalledBy: number | null
 }
 
 export interface Stream {
   readonly name: string
   readonly events: Accepted[]
   readonly messages: Map<number, Message>
-  readonly recalled: Set<number>
   readonly members: Map<string, Interval[]>
+  readonly rules: Rules
 }
 
 export interface Model {
@@ -111,7 +123,7 @@ function fold(model: Model, first: Map<string, Accepted>, record: Accepted, find
 function streamOf(model: Model, name: string): Stream {
   let stream = model.streams.get(name)
   if (!stream) {
-    stream = { name, events: [], messages: new Map(), recalled: new Set(), members: new Map() }
+    stream = { name, events: [], messages: new Map(), members: new Map(), rules: createRules(name) }
     const [kind, a, b] = name.split(':')
     if (kind === 'p2p' && a && b)
       for (const user of [a, b]) stream.members.set(user, [{ from: 1, to: Infinity, ordinal: 0 }])
@@ -121,44 +133,55 @@ function streamOf(model: Model, name: string): Stream {
 }
 
 function apply(model: Model, stream: Stream, record: Accepted, find: Find): void {
-  const { seq, ordinal, type, row, sender } = record
-  const isIn = (user: string) => (stream.members.get(user)?.at(-1)?.to ?? 0) === Infinity
-  if (type === 'ReadMarked') {
-    const marks = model.reads.get(sender) ?? new Map<string, { seq: number; ordinal: number }>()
-    model.reads.set(sender, marks)
-    marks.set(String(row.conversationId), { seq: Number(row.seq), ordinal: Number(row.ordinal) })
-    return
-  }
-  if (type === 'GroupCreated' || type === 'MembersAdded') {
-    if (type === 'MembersAdded' && !isIn(sender))
-      find('outsider', `${stream.name} seq ${seq}: ${sender} added`)
-    for (const user of row.members as string[]) {
-      const intervals = stream.members.get(user) ?? []
-      stream.members.set(user, intervals)
-      if (!isIn(user)) intervals.push({ from: seq, to: Infinity, ordinal })
-    }
-    return
-  }
-  if (!isIn(sender)) find('outsider', `${stream.name} seq ${seq}: ${type} by ${sender}`)
-  if (type === 'MembersRemoved') {
-    for (const user of row.members as string[]) {
-      const open = stream.members.get(user)?.pop()
-      if (open) stream.members.get(user)?.push({ ...open, to: seq })
-    }
-  } else if (type === 'MessageSent') {
-    const { packId, time } = record
-    stream.messages.set(seq, {
-      seq,
-      ordinal,
-      sender,
-      packId,
-      time,
-      hash: hashOfContent(row.content as Buffer),
-    })
-  } else if (type === 'MessageRecalled') {
-    stream.recalled.add(Number((row.target as Row).seq))
+  const { seq, type, row, sender } = record
+  const forbidden = stream.rules.objection(record, stream.messages)
+  if (forbidden !== null)
+    find('forbidden', `${stream.name} seq ${seq}: ${type} by ${sender}, who ${forbidden}`)
+  stream.rules.note(record)
+  if (type === 'ReadMarked') mark(model, record)
+  else if (type === 'GroupCreated' || type === 'MembersAdded') join(stream, record, row.members as string[])
+  else if (type === 'JoinAnswered' && row.accept) join(stream, record, [String(row.user)])
+  else if (type === 'MembersRemoved') leave(stream, seq, row.members as string[])
+  else if (type === 'MessageSent') {
+    const { ordinal, packId, time } = record
+    const versions = [versionOf(seq, row)]
+    stream.messages.set(seq, { seq, ordinal, sender, packId, time, versions, recalledBy: null })
+  } else if (type === 'MessageEdited' || type === 'MessageRecalled') {
+    const message = stream.messages.get(Number((row.target as Row).seq))
+    if (type === 'MessageEdited') message?.versions.push(versionOf(seq, row))
+    else if (message) message.recalledBy = seq
   }
 }
+
+function mark(model: Model, { sender, row }: Accepted): void {
+  const marks = model.reads.get(sender) ?? new Map<string, { seq: number; ordinal: number }>()
+  model.reads.set(sender, marks)
+  marks.set(String(row.conversationId), { seq: Number(row.seq), ordinal: Number(row.ordinal) })
+}
+
+const isIn = (stream: Stream, user: string) => stream.members.get(user)?.at(-1)?.to === Infinity
+
+function join(stream: Stream, { seq, ordinal }: Accepted, users: readonly string[]): void {
+  for (const user of users) {
+    const intervals = stream.members.get(user) ?? []
+    stream.members.set(user, intervals)
+    if (!isIn(stream, user)) intervals.push({ from: seq, to: Infinity, ordinal })
+  }
+}
+
+function leave(stream: Stream, seq: number, users: readonly string[]): void {
+  for (const user of users) {
+    const open = isIn(stream, user) ? stream.members.get(user)?.pop() : undefined
+    if (open) stream.members.get(user)?.push({ ...open, to: seq })
+  }
+}
+
+const versionOf = (seq: number, row: Row): Version => ({
+  seq,
+  hash: hashOfContent(row.content as Buffer),
+  mentions: row.mentions as string[],
+  mentionAll: row.mentionAll === true,
+})
 
 function hashOfContent(content: Buffer): string {
   try {
@@ -172,3 +195,7 @@ function hashOfContent(content: Buffer): string {
 /** May this user see that seq? Join and leave themselves are visible. */
 export const visible = (stream: Stream, user: string, seq: number): boolean =>
   (stream.members.get(user) ?? []).some(({ from, to }) => seq >= from && seq <= to)
+
+/** What a message says now: the last version, unless it was recalled. */
+export const currentOf = (message: Message): Version | null =>
+  message.recalledBy === null ? (message.versions.at(-1) ?? null) : null

@@ -1,10 +1,7 @@
 /** What senders were told, against the log: lost, doubled, refused and yet there, wrong answers, order of sending. */
 import type { Accepted } from './accept.ts'
-import type { Message, Model } from './log.ts'
+import type { Model } from './log.ts'
 import type { Entry, Find, Finding } from './types.ts'
-
-/** Commands whose outcome the history tells by `id`; only `send` makes messages. */
-const commandOps = new Set(['send', 'createGroup', 'addMembers', 'removeMembers', 'markRead', 'recall'])
 
 export interface Command {
   readonly invoke: Entry
@@ -20,10 +17,11 @@ export interface SendCounts {
   recovered: number
 }
 
+/** The lines that share an id are one command. */
 export function pairCommands(history: readonly Entry[]): Map<string, Command> {
   const commands = new Map<string, Command>()
   for (const entry of history) {
-    if (!commandOps.has(entry.op) || entry.id === undefined) continue
+    if (entry.id === undefined) continue
     if (entry.phase === 'invoke') commands.set(entry.id, { invoke: entry, end: null })
     else {
       const command = commands.get(entry.id)
@@ -41,7 +39,7 @@ export function checkSends(
   const find: Find = (kind, detail) => void findings.push({ kind, detail })
   const counts: SendCounts = { attempts: 0, ok: 0, fail: 0, info: 0, recovered: 0 }
   const commands = pairCommands(history)
-  const byHash = messagesByHash(model, find)
+  const byHash = textsByHash(model, find)
   const answered = new Map<string, string>()
   const breaks = breaksOf(history)
   const sent = new Set<string>()
@@ -54,12 +52,12 @@ export function checkSends(
     else counts.info += 1
     if (phase !== 'ok' && phase !== 'fail') find('unsettled', `${invoke.op} ${id} by ${invoke.dev}`)
     if (phase === 'ok' && invoke.op !== 'markRead')
-      checkAnswer(model, answered, id, invoke, end as Entry, find)
-    if (invoke.op !== 'send' || typeof invoke.hash !== 'string') continue
+      checkAnswer(model, answered, byHash, id, invoke, end as Entry, find)
+    if (typeof invoke.hash !== 'string') continue
     sent.add(invoke.hash)
     const found = byHash.get(invoke.hash) ?? []
     if (phase === 'ok' && found.length === 0)
-      find('lost', `${id} by ${invoke.dev}: ${end?.conv} seq ${end?.seq}`)
+      find('lost', `${invoke.op} ${id} by ${invoke.dev}: ${end?.conv} seq ${end?.seq}`)
     if (phase === 'fail' && found.length > 0)
       find('aborted', `${id} was refused with ${end?.code}, and is ${found[0]?.stream} seq ${found[0]?.seq}`)
     if (phase === 'ok' && end && broke(breaks.get(invoke.dev), invoke.t_mono, end.t_mono))
@@ -82,16 +80,21 @@ function breaksOf(history: readonly Entry[]): Map<string, number[]> {
 const broke = (times: readonly number[] | undefined, from: number, to: number): boolean =>
   times?.some((at) => at > from && at < to) ?? false
 
-type Placed = Message & { readonly stream: string }
+interface Placed {
+  readonly stream: string
+  readonly seq: number
+}
 
-function messagesByHash(model: Model, find: Find): Map<string, Placed[]> {
+/** Every text that was sent, and every one that a message was edited to. */
+function textsByHash(model: Model, find: Find): Map<string, Placed[]> {
   const byHash = new Map<string, Placed[]>()
   for (const stream of model.streams.values())
-    for (const message of stream.messages.values()) {
-      const list = byHash.get(message.hash) ?? []
-      byHash.set(message.hash, list)
-      list.push({ ...message, stream: stream.name })
-    }
+    for (const { versions } of stream.messages.values())
+      for (const { hash, seq } of versions) {
+        const list = byHash.get(hash) ?? []
+        byHash.set(hash, list)
+        list.push({ stream: stream.name, seq })
+      }
   for (const [hash, found] of byHash)
     if (found.length > 1)
       find('duplicated', `body ${hash} is ${found.map((m) => `${m.stream} seq ${m.seq}`).join(' and ')}`)
@@ -101,6 +104,7 @@ function messagesByHash(model: Model, find: Find): Map<string, Placed[]> {
 function checkAnswer(
   model: Model,
   answered: Map<string, string>,
+  byHash: ReadonlyMap<string, readonly Placed[]>,
   id: string,
   invoke: Entry,
   end: Entry,
@@ -112,25 +116,17 @@ function checkAnswer(
   answered.set(place, id)
   const logged: Accepted | undefined = model.streams.get(end.conv ?? '')?.events[(end.seq ?? 0) - 1]
   if (!logged || logged.seq !== end.seq) {
-    // A send that is nowhere is `lost`; one that stands elsewhere was answered wrongly.
-    if (invoke.op !== 'send') find('lost', `${invoke.op} ${id} by ${invoke.dev}: ${place}`)
-    else if (isAnywhere(model, invoke.hash))
-      find('ack-wrong', `${id}: told ${place}, which is not in the log`)
+    // A text that is nowhere is `lost`; one that stands elsewhere was answered wrongly.
+    if (!invoke.hash) find('lost', `${invoke.op} ${id} by ${invoke.dev}: ${place}`)
+    else if (byHash.has(invoke.hash)) find('ack-wrong', `${id}: told ${place}, which is not in the log`)
     return
   }
-  const same =
-    invoke.op === 'send'
-      ? model.streams.get(end.conv ?? '')?.messages.get(logged.seq)?.hash === invoke.hash
-      : logged.sender === invoke.dev.split('/')[0]
+  const same = invoke.hash
+    ? (byHash.get(invoke.hash) ?? []).some(({ stream, seq }) => stream === end.conv && seq === end.seq)
+    : logged.sender === invoke.dev.split('/')[0]
   const samePack = end.packId === undefined || end.packId === logged.packId
   if (!same || !samePack)
     find('ack-wrong', `${id}: told ${place}, where the log holds packId ${logged.packId}`)
-}
-
-function isAnywhere(model: Model, hash: string | null | undefined): boolean {
-  for (const stream of model.streams.values())
-    for (const message of stream.messages.values()) if (message.hash === hash) return true
-  return false
 }
 
 /** What one device sends to one conversation is committed in the order in which it was sent. */

@@ -31,6 +31,8 @@ export interface Entry {
   readonly hash?: string | null
   readonly code?: string
   readonly n?: number
+  readonly mentions?: number
+  readonly mentionsAll?: number
   readonly detail?: string
 }
 
@@ -82,8 +84,8 @@ export const findingKinds = [
   'unsettled',
   /** One device sent A before B to a conversation, and B has the lower seq. */
   'send-order',
-  /** Written by somebody who was not a member there and then. */
-  'outsider',
+  /** Done by somebody whose place, role, mute or block did not let him, there and then. */
+  'forbidden',
   /** I4: a device never saw it. */
   'missing',
   /** I4: a device saw it twice after the SDK's de-duplication. */
@@ -96,8 +98,12 @@ export const findingKinds = [
   'untrue',
   /** History read from seq 1 lacks a message, or has one twice or out of order. */
   'history',
-  /** I6: the server's unread count is not the recomputed one. */
+  /** I6: the server's count of unread messages, or of those that name the reader, is not the recomputed one. */
   'unread',
+  /** I9: a text that was shown, given or found after its recall. */
+  'recall',
+  /** I9: a device was never told of a recall or an edit of what it shows. */
+  'stale',
   'archive-missing',
   'archive-extra',
   'archive-hash',

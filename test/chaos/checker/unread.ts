@@ -1,26 +1,40 @@
 /** Unread counts at the end, counted one by one from the log. */
-import type { Model, Stream } from './log.ts'
+import { currentOf, type Model, type Stream } from './log.ts'
 import type { Entry, Finding } from './types.ts'
 
-/** Messages after the read position (and after the last join) that the user may see and that are neither own nor recalled. */
-export function unreadIn(model: Model, stream: Stream, user: string): number {
-  const last = stream.members.get(user)?.at(-1)
-  if (!last) return 0
-  const base = Math.max(model.reads.get(user)?.get(stream.name)?.ordinal ?? 0, last.ordinal)
-  let count = 0
-  for (const message of stream.messages.values()) {
-    const counts = message.seq >= last.from && message.seq <= last.to && message.ordinal > base
-    if (counts && message.sender !== user && !stream.recalled.has(message.seq)) count += 1
-  }
-  return count
+export interface Unread {
+  readonly n: number
+  readonly mentions: number
+  readonly mentionsAll: number
 }
 
-/** Compares `unread`/ok entries {dev, conv, n, seq: lastSeq}; every present member's conversation must be listed. */
+/** Messages after the read position (and after the last join) that the user may see and that are neither own nor recalled. */
+export function unreadIn(model: Model, stream: Stream, user: string): Unread {
+  const counts = { n: 0, mentions: 0, mentionsAll: 0 }
+  const last = stream.members.get(user)?.at(-1)
+  if (!last) return counts
+  const base = Math.max(model.reads.get(user)?.get(stream.name)?.ordinal ?? 0, last.ordinal)
+  for (const message of stream.messages.values()) {
+    const counting = message.seq >= last.from && message.seq <= last.to && message.ordinal > base
+    const now = currentOf(message)
+    if (!counting || message.sender === user || !now) continue
+    counts.n += 1
+    if (now.mentions.includes(user)) counts.mentions += 1
+    if (now.mentionAll) counts.mentionsAll += 1
+  }
+  return counts
+}
+
+/**
+ * Compares `unread`/ok entries {dev, conv, n, mentions, mentionsAll, seq: lastSeq}; every present member's conversation must be
+ * listed, but no single chat in which nothing was said.
+ */
 export function checkUnread(
   model: Model,
   history: readonly Entry[],
 ): { findings: Finding[]; compared: number } {
   const findings: Finding[] = []
+  const find = (detail: string) => void findings.push({ kind: 'unread', detail })
   const listed = new Map<string, Map<string, Entry>>()
   for (const entry of history) {
     if (entry.op === 'listed') listed.set(entry.dev, new Map())
@@ -31,17 +45,25 @@ export function checkUnread(
     const user = dev.split('/')[0] ?? ''
     for (const stream of model.streams.values()) {
       if (stream.members.get(user)?.at(-1)?.to !== Infinity) continue
-      compared += 1
       const answer = answers.get(stream.name)
+      if (stream.name.startsWith('p2p:') && stream.messages.size === 0) {
+        if (answer) find(`${dev}: ${stream.name} is in the list, and nothing was said`)
+        continue
+      }
+      compared += 1
+      const place = `${dev} ${stream.name}`
       const want = unreadIn(model, stream, user)
-      if (!answer) findings.push({ kind: 'unread', detail: `${dev}: ${stream.name} is not in the list` })
-      else if (answer.n !== want)
-        findings.push({ kind: 'unread', detail: `${dev} ${stream.name}: told ${answer.n}, counted ${want}` })
-      else if (answer.seq !== stream.events.length)
-        findings.push({
-          kind: 'unread',
-          detail: `${dev} ${stream.name}: last seq told ${answer.seq}, is ${stream.events.length}`,
-        })
+      if (!answer) {
+        find(`${place} is not in the list`)
+        continue
+      }
+      if (answer.seq !== stream.events.length)
+        find(`${place}: last seq told ${answer.seq}, is ${stream.events.length}`)
+      for (const [what, counted] of Object.entries(want)) {
+        const told = answer[what as keyof Unread]
+        if (told !== counted)
+          find(`${place}: ${what === 'n' ? 'unread' : what} told ${told}, counted ${counted}`)
+      }
     }
   }
   return { findings, compared }
