@@ -116,10 +116,8 @@ export function createHub(options: HubOptions): Hub {
       case 'read':
         read(connection, effect)
         return
-      case 'checkMark':
-        void options.reading.checkMark(effect.mark).then((code) => {
-          input(connection, { kind: 'markChecked', draft: effect.draft, packId: effect.packId, code })
-        })
+      case 'check':
+        check(connection, effect)
         return
       case 'verify':
         void options.tokens
@@ -139,7 +137,15 @@ export function createHub(options: HubOptions): Hub {
     if (connection.user === null) return
     void options.reading
       .answer(connection.user, id, request)
-      .then((answer) => input(connection, { kind: 'read', answer }))
+      .then((answers) => input(connection, { kind: 'read', of: request.kind, answers }))
+  }
+
+  function check(connection: Connection, effect: Extract<Effect, { do: 'check' }>): void {
+    if (connection.user === null) return
+    const { draft, packId } = effect
+    void options.reading
+      .check(connection.user, effect.check)
+      .then((result) => input(connection, { kind: 'checked', draft, packId, result }))
   }
 
   function enter(connection: Connection, { userId, device }: Extract<Effect, { do: 'enter' }>): void {

@@ -1,14 +1,42 @@
 /** Requests for what was: checked and brought within limits before a read model sees them. Pure. */
-import type { ClientFrames, Range } from '../schemas/frames.ts'
-import { parsePackId } from '../schemas/ids.ts'
+import type { ClientFrame, Range } from '../schemas/frames.ts'
+import { isId, parsePackId } from '../schemas/ids.ts'
 import { limits } from '../schemas/limits.ts'
-import { type Author, conversationFor, type Refusal } from './command-of.ts'
+import { type Author, anyConversation, conversationFor, groupFor } from './command-of.ts'
+import { type Refusal, refuse } from './refusal.ts'
+import { problemIn, values } from './values.ts'
 
-export type RequestFrame = ClientFrames['heads' | 'conversations' | 'history' | 'sync' | 'lookup']
+/** Frames with an id that are answered from the read models. */
+export type RequestFrame = Exclude<Extract<ClientFrame, { id: number }>, { type: 'ping' | 'presence' }>
 
 export type ReadRequest =
   | { readonly kind: 'heads' }
-  | { readonly kind: 'conversations'; readonly limit: number }
+  | { readonly kind: 'relations' }
+  | { readonly kind: 'settings' }
+  | { readonly kind: 'conversations'; readonly before: string | null; readonly limit: number }
+  | { readonly kind: 'overview'; readonly limit: number; readonly pages: number }
+  | { readonly kind: 'group'; readonly conversationId: string }
+  | {
+      readonly kind: 'members'
+      readonly conversationId: string
+      readonly after: string | null
+      readonly limit: number
+    }
+  | {
+      readonly kind: 'readers'
+      readonly conversationId: string
+      readonly seq: number
+      readonly after: string | null
+      readonly limit: number
+    }
+  | {
+      readonly kind: 'search'
+      readonly query: string
+      readonly conversationId: string | null
+      readonly before: string | null
+      readonly limit: number
+    }
+  | { readonly kind: 'profiles'; readonly userIds: readonly string[] }
   | {
       readonly kind: 'history'
       readonly conversationId: string
@@ -24,24 +52,88 @@ export type ReadRequest =
     }
   | { readonly kind: 'lookup'; readonly conversationId: string; readonly packId: string }
 
-const clamp = (asked: number | null, standard: number, max: number): number =>
-  Math.min(max, Math.max(1, asked ?? standard))
-const isSeq = (value: number | null): boolean => value === null || value >= 0
-
 export function requestOf(frame: RequestFrame, author: Author): ReadRequest | Refusal {
-  if (frame.type === 'heads') return { kind: 'heads' }
-  if (frame.type === 'conversations')
-    return {
-      kind: 'conversations',
-      limit: clamp(frame.limit, limits.conversationsPageDefault, limits.conversationsPageMax),
-    }
-  const conversationId = readable(frame.conversationId, author.userId)
+  switch (frame.type) {
+    case 'heads':
+    case 'relations':
+    case 'settings':
+      return { kind: frame.type }
+    case 'conversations':
+      return (
+        cursorRefusal(frame.before) ?? {
+          kind: 'conversations',
+          before: frame.before,
+          limit: clamp(frame.limit, limits.conversationsPageDefault, limits.conversationsPageMax),
+        }
+      )
+    case 'overview':
+      return {
+        kind: 'overview',
+        limit: clamp(frame.limit, limits.conversationsPageDefault, limits.conversationsPageMax),
+        pages: clamp(frame.pages, limits.overviewPagesDefault, limits.overviewPagesMax, 0),
+      }
+    case 'profiles':
+      if (frame.userIds.length > limits.profilesPerRequestMax) return refuse('too_many')
+      return frame.userIds.every(isId) ? { kind: 'profiles', userIds: frame.userIds } : refuse('bad_id')
+    case 'search':
+      return searchOf(frame, author)
+    case 'group':
+    case 'members':
+    case 'readers':
+      return ofGroup(frame)
+    default:
+      return ofStream(frame, author)
+  }
+}
+
+const clamp = (asked: number | null, standard: number, max: number, min = 1): number =>
+  Math.min(max, Math.max(min, asked ?? standard))
+
+// Opaque to whoever asks; the read model that made it reads it.
+const CURSOR = new RegExp(`^[!-~]{1,${limits.cursorCharsMax}}$`)
+const cursorRefusal = (cursor: string | null): Refusal | null =>
+  cursor === null || CURSOR.test(cursor) ? null : refuse('bad_position')
+
+type Of<T extends RequestFrame['type']> = Extract<RequestFrame, { type: T }>
+
+function searchOf(frame: Of<'search'>, author: Author): ReadRequest | Refusal {
+  const { query, before } = frame
+  const within = frame.conversationId === null ? null : legible(frame.conversationId, author)
+  if (within !== null && typeof within !== 'string') return within
+  const problem = problemIn(values.query, query, 'query')
+  if (problem !== null) return refuse('bad_content', problem)
+  const limit = clamp(frame.limit, limits.searchPageDefault, limits.searchPageMax)
+  return cursorRefusal(before) ?? { kind: 'search', query, conversationId: within, before, limit }
+}
+
+function ofGroup(frame: Of<'group' | 'members' | 'readers'>): ReadRequest | Refusal {
+  const conversationId = groupFor(frame.conversationId)
+  if (typeof conversationId !== 'string') return conversationId
+  if (frame.type === 'group') return { kind: 'group', conversationId }
+  const { after } = frame
+  const refusal = cursorRefusal(after)
+  if (refusal) return refusal
+  if (frame.type === 'members') {
+    const limit = clamp(frame.limit, limits.membersPageDefault, limits.membersPageMax)
+    return { kind: 'members', conversationId, after, limit }
+  }
+  if (frame.seq < 1) return refuse('no_such_message')
+  const limit = clamp(frame.limit, limits.readersPageDefault, limits.readersPageMax)
+  return { kind: 'readers', conversationId, seq: frame.seq, after, limit }
+}
+
+function ofStream(frame: Of<'history' | 'sync' | 'lookup'>, author: Author): ReadRequest | Refusal {
+  // One's own user stream is readable too: read marks, settings and profile are caught up from it.
+  const conversationId =
+    frame.conversationId === `u:${author.userId}`
+      ? frame.conversationId
+      : legible(frame.conversationId, author)
   if (typeof conversationId !== 'string') return conversationId
   switch (frame.type) {
     case 'history':
       if (frame.before !== null && frame.after !== null)
-        return { code: 'bad_frame', detail: 'Give "before" or "after", not both.' }
-      if (!isSeq(frame.before) || !isSeq(frame.after)) return { code: 'bad_position' }
+        return refuse('bad_frame', 'Give "before" or "after", not both.')
+      if (!isSeq(frame.before) || !isSeq(frame.after)) return refuse('bad_position')
       return {
         kind: 'history',
         conversationId,
@@ -50,17 +142,20 @@ export function requestOf(frame: RequestFrame, author: Author): ReadRequest | Re
         limit: clamp(frame.limit, limits.pageMessagesDefault, limits.pageMessagesMax),
       }
     case 'sync':
-      if (frame.ranges.length > limits.rangesPerSyncMax) return { code: 'too_many' }
+      if (frame.ranges.length > limits.rangesPerSyncMax) return refuse('too_many')
       if (frame.changesUpTo < 0 || frame.ranges.some((range) => range.from < 0 || range.to < range.from))
-        return { code: 'bad_position' }
+        return refuse('bad_position')
       return { kind: 'sync', conversationId, ranges: frame.ranges, changesUpTo: frame.changesUpTo }
     case 'lookup':
-      if (!parsePackId(frame.packId)) return { code: 'pack_id_invalid' }
+      if (!parsePackId(frame.packId)) return refuse('pack_id_invalid')
       return { kind: 'lookup', conversationId, packId: frame.packId }
   }
 }
 
-/** One's own user stream is readable too: read marks are caught up from it. */
-function readable(conversationId: string, userId: string): string | Refusal {
-  return conversationId === `u:${userId}` ? conversationId : conversationFor(conversationId, userId)
-}
+const isSeq = (value: number | null): boolean => value === null || value >= 0
+
+/** Who may observe may ask for any conversation; the read models hold him to the time in which he did. */
+const legible = (conversationId: string, author: Author): string | Refusal =>
+  author.rights.includes('observe')
+    ? anyConversation(conversationId)
+    : conversationFor(conversationId, author.userId)

@@ -1,11 +1,12 @@
 /** The states of one connection, what can happen to it, and what follows, all as data. */
 import type { CodeName } from '../schemas/codes.ts'
 import type { ClientFrame, ClientFrames, ServerFrame } from '../schemas/frames.ts'
+import type { Target } from '../schemas/records.ts'
 import type { Bucket } from './bucket.ts'
 import type { CommandDraft } from './command-of.ts'
 import type { ParsedContent, Unreadable } from './frames/frame-codec.ts'
 import type { ReadRequest } from './requests.ts'
-import type { Verdict } from './tokens.ts'
+import type { Right, Verdict } from './tokens.ts'
 
 export interface Device {
   readonly deviceId: string
@@ -22,6 +23,7 @@ export interface Fresh {
 export interface Entering {
   readonly phase: 'entering'
   readonly userId: string | null
+  readonly rights: readonly Right[]
   readonly device: Device
   readonly heartbeatMs: number
   readonly tokenExpiresAt: number
@@ -31,6 +33,7 @@ export interface Open {
   readonly phase: 'open'
   readonly userId: string
   readonly deviceId: string
+  readonly rights: readonly Right[]
   readonly heartbeatMs: number
   readonly tokenExpiresAt: number
   readonly lastSeenAt: number
@@ -38,9 +41,12 @@ export interface Open {
   readonly reads: Bucket
   /** Pings, acks and frames that could not be read. */
   readonly others: Bucket
+  readonly typing: Bucket
   /** Commands whose append is not acknowledged yet. */
   readonly appending: number
   readonly reading: number
+  /** Whether an overview is on its way: it is large, and one at a time is enough. */
+  readonly overviewing: boolean
 }
 
 export interface Closed {
@@ -48,6 +54,19 @@ export interface Closed {
 }
 
 export type Session = Fresh | Entering | Open | Closed
+
+/** What the read models must say before a command may be appended. */
+export type Check =
+  | { readonly of: 'mark'; readonly conversationId: string; readonly seq: number; readonly ordinal: number }
+  /** Of a message that may be older than what the stream's fold keeps. */
+  | { readonly of: 'target'; readonly conversationId: string; readonly seq: number }
+
+export interface Checked {
+  /** Null: it may be appended. */
+  readonly code: CodeName | null
+  /** To be attached, where the stream itself may no longer know it. */
+  readonly target: Target | null
+}
 
 export type Input =
   | { readonly kind: 'frame'; readonly frame: ClientFrame; readonly content: ParsedContent | null }
@@ -59,12 +78,13 @@ export type Input =
   /** The log has the command (null), or may not have it. */
   | { readonly kind: 'appended'; readonly packId: string; readonly code: CodeName | null }
   | {
-      readonly kind: 'markChecked'
+      readonly kind: 'checked'
       readonly draft: CommandDraft
       readonly packId: string
-      readonly code: CodeName | null
+      readonly result: Checked
     }
-  | { readonly kind: 'read'; readonly answer: ServerFrame }
+  /** An answer is one frame, or the batches of an overview. */
+  | { readonly kind: 'read'; readonly of: ReadRequest['kind']; readonly answers: readonly ServerFrame[] }
   | { readonly kind: 'tick' }
   | { readonly kind: 'drain'; readonly reconnectAfterMs: number }
   | { readonly kind: 'slow' }
@@ -74,12 +94,7 @@ export type Effect =
   | { readonly do: 'verify'; readonly token: string }
   | { readonly do: 'enter'; readonly userId: string; readonly device: Device }
   | { readonly do: 'append'; readonly draft: CommandDraft; readonly packId: string }
-  | {
-      readonly do: 'checkMark'
-      readonly draft: CommandDraft
-      readonly packId: string
-      readonly mark: ClientFrames['markRead']
-    }
+  | { readonly do: 'check'; readonly draft: CommandDraft; readonly packId: string; readonly check: Check }
   | { readonly do: 'read'; readonly id: number; readonly request: ReadRequest }
   | { readonly do: 'ack'; readonly acks: ClientFrames['ack']['acks'] }
   /** Shown to those who are online, or to nobody; never answered. */

@@ -13,8 +13,18 @@ const TOLERANCE_SEC = 30
 /** A login storm brings the same tokens back within seconds; more than this many are not worth their memory. */
 const CACHE_ENTRIES_MAX = 20_000
 
+/** What a token can allow beyond what every user may. */
+export const tokenRights = ['observe'] as const
+export type Right = (typeof tokenRights)[number]
+
 export type Verdict =
-  | { readonly ok: true; readonly userId: string /** Past tolerance, in ms. */; readonly expiresAt: number }
+  | {
+      readonly ok: true
+      readonly userId: string
+      readonly rights: readonly Right[]
+      /** Past tolerance, in ms. */
+      readonly expiresAt: number
+    }
   | { readonly ok: false; readonly code: 'token_invalid' | 'token_expired' }
 
 /** `verify` never throws; what is wrong with a refused token is not told beyond the code. */
@@ -22,22 +32,30 @@ export interface TokenVerifier {
   verify(token: string): Promise<Verdict>
 }
 
+const refused: Verdict = { ok: false, code: 'token_invalid' }
+
 function keyOf(secret: Uint8Array) {
   if (secret.byteLength < SECRET_BYTES_MIN)
     throw new RangeError(`the token secret must have at least ${SECRET_BYTES_MIN} bytes`)
   return createSecretKey(secret)
 }
 
-/** A token for one user. `nowMs` is the time it is issued at. Throws on an id that no user can have. */
+export interface MintOptions {
+  readonly rights?: readonly Right[]
+  /** When it is issued. Default: now. */
+  readonly nowMs?: number
+}
+
+/** A token for one user. Throws on an id that no user can have. */
 export async function mintToken(
   secret: Uint8Array,
   userId: string,
   ttlSec: number,
-  nowMs: number = Date.now(),
+  { rights = [], nowMs = Date.now() }: MintOptions = {},
 ): Promise<string> {
   if (!isId(userId)) throw new RangeError('a user id is 1 to 64 of A-Z a-z 0-9 _ . -')
   const now = Math.floor(nowMs / 1000)
-  return new SignJWT({})
+  return new SignJWT(rights.length === 0 ? {} : { rights: [...rights] })
     .setProtectedHeader({ alg: ALGORITHM, typ: 'JWT' })
     .setSubject(userId)
     .setIssuer(ISSUER)
@@ -62,8 +80,11 @@ export function verifier(secret: Uint8Array, clock: Pick<Clock, 'now'>): TokenVe
         clockTolerance: TOLERANCE_SEC,
         currentDate: new Date(clock.now()),
       })
-      if (!isId(payload.sub) || payload.exp === undefined) return { ok: false, code: 'token_invalid' }
-      return { ok: true, userId: payload.sub, expiresAt: (payload.exp + TOLERANCE_SEC) * 1000 }
+      const { sub, exp, rights = [] } = payload
+      if (!isId(sub) || exp === undefined || !Array.isArray(rights)) return refused
+      // A right that this build does not know gives nothing.
+      const known = tokenRights.filter((right) => rights.includes(right))
+      return { ok: true, userId: sub, rights: known, expiresAt: (exp + TOLERANCE_SEC) * 1000 }
     } catch (error) {
       return { ok: false, code: error instanceof errors.JWTExpired ? 'token_expired' : 'token_invalid' }
     }
@@ -71,7 +92,7 @@ export function verifier(secret: Uint8Array, clock: Pick<Clock, 'now'>): TokenVe
 
   return {
     async verify(token) {
-      if (token.length > limits.tokenBytesMax) return { ok: false, code: 'token_invalid' }
+      if (token.length > limits.tokenBytesMax) return refused
       const known = cache.get(token)
       if (known) return clock.now() < known.expiresAt ? known : { ok: false, code: 'token_expired' }
       const verdict = await check(token)

@@ -1,16 +1,36 @@
-/** `npm run -s token -- USER`: prints a development token for one user and nothing else. */
-import { mintToken } from '../gateway/tokens.ts'
+/** `npm run -s token -- USER [--right observe]`: prints a development token for one user and nothing else. */
+import { Command, InvalidArgumentError } from 'commander'
+import { mintToken, type Right, tokenRights } from '../gateway/tokens.ts'
 import { loadConfig } from './config.ts'
 import { ensureTokenSecretFile, readTokenSecret } from './token-secret.ts'
 
 const lifetimeSec = 30 * 24 * 3600
 
-const [userId, ...rest] = process.argv.slice(2)
+function addRight(name: string, rights: readonly Right[]): readonly Right[] {
+  const right = tokenRights.find((known) => known === name)
+  if (!right) throw new InvalidArgumentError(`It is one of: ${tokenRights.join(', ')}.`)
+  return [...rights, right]
+}
+
+const program = new Command('token')
+  .argument('<user>', 'whom the token is for')
+  .option(
+    '--right <right>',
+    `what it allows beyond (${tokenRights.join(', ')}); may be repeated`,
+    addRight,
+    [],
+  )
+  .exitOverride()
+  .action(async (userId: string, { right }: { right: readonly Right[] }) => {
+    const secret = readTokenSecret(ensureTokenSecretFile(loadConfig(process.env)))
+    console.log(await mintToken(secret, userId, lifetimeSec, { rights: right }))
+  })
+
 try {
-  if (userId === undefined || rest.length > 0) throw new Error('usage: npm run -s token -- USER')
-  const secret = readTokenSecret(ensureTokenSecretFile(loadConfig(process.env)))
-  console.log(await mintToken(secret, userId, lifetimeSec))
+  await program.parseAsync()
 } catch (err) {
-  console.error((err as Error).message)
-  process.exitCode = 2
+  const { code, exitCode, message } = err as Error & { code?: string; exitCode?: number }
+  // Commander has written its own line.
+  if (code?.startsWith('commander.') !== true) console.error(message)
+  process.exitCode = exitCode === 0 ? 0 : 2
 }

@@ -24,7 +24,12 @@ export function decodeAvro(bytes: Buffer): Decoded {
   let content: ParsedContent | null = null
   if (typeof frame.content === 'string') {
     content = parseContent(frame.content)
-    if (!content) return unreadable('bad_content', 'The content is no JSON, or nested too deep.', frame)
+    if (!content)
+      return unreadable(
+        'bad_content',
+        'The content is no JSON, nested too deep, or names a field twice.',
+        frame,
+      )
   }
   return { ok: true, frame: frame as unknown as ClientFrame, content }
 }

@@ -51,31 +51,50 @@ export function unreadable(
 export const shown = (name: string): string => JSON.stringify(name.slice(0, NAME_CHARS_MAX))
 
 /**
- * Parses content text and holds its depth to the limit. The scan comes first: `JSON.parse` itself stands any depth, but
- * what walks the value later need not.
+ * Parses JSON text that must be nested no deeper than contentDepthMax and name no field of an object twice: of two, each
+ * reader would believe another one.
  */
 export function parseContent(text: string): ParsedContent | null {
-  if (depthOf(text) > limits.contentDepthMax) return null
+  const { depth, members } = outlineOf(text)
+  if (depth > limits.contentDepthMax) return null
   try {
-    return { value: JSON.parse(text) as unknown }
+    const value = JSON.parse(text) as unknown
+    return membersIn(value) === members ? { value } : null
   } catch {
     return null
   }
 }
 
-/** Greatest nesting of arrays and objects in JSON text; linear in its length. */
-export function depthOf(text: string): number {
+export interface Outline {
+  /** Greatest nesting of arrays and objects. */
+  readonly depth: number
+  /** Members of all objects as written, doubled ones included. */
+  readonly members: number
+}
+
+/** Of JSON text; linear in its length. */
+export function outlineOf(text: string): Outline {
   let depth = 0
   let deepest = 0
+  let members = 0
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at)
     if (char === 0x22) at = endOfString(text, at)
+    else if (char === 0x3a) members += 1
     else if (char === 0x7b || char === 0x5b) {
       depth += 1
       if (depth > deepest) deepest = depth
     } else if (char === 0x7d || char === 0x5d) depth -= 1
   }
-  return deepest
+  return { depth: deepest, members }
+}
+
+/** Members of all objects in a parsed value. Recursive: only for what is known to be shallow. */
+export function membersIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  let members = Array.isArray(value) ? 0 : Object.keys(value).length
+  for (const inner of Object.values(value)) if (typeof inner === 'object') members += membersIn(inner)
+  return members
 }
 
 /** Index of the quote that closes the string opened at `at`; the text's length where none does. */

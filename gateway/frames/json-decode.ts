@@ -1,6 +1,7 @@
 /** Client frames on `longwire.json`. */
 import { type ClientFrame, clientFrames } from '../../schemas/frames.ts'
-import { type Decoded, type ParsedContent, parseContent, shown, unreadable } from './frame-codec.ts'
+import { limits } from '../../schemas/limits.ts'
+import { type Decoded, membersIn, outlineOf, type ParsedContent, shown, unreadable } from './frame-codec.ts'
 import { memberText } from './json-span.ts'
 
 interface Shape {
@@ -42,15 +43,23 @@ export function decodeJson(bytes: Buffer): Decoded {
     if (name !== 'type' && !shape.fields.has(name))
       return unreadable('bad_frame', `There is no field ${shown(name)} in ${type}.`, value)
   }
+  const { depth, members } = outlineOf(text)
+  // The frame is a level of its own.
+  if (depth > limits.contentDepthMax + 1)
+    return unreadable(
+      shape.hasContent ? 'bad_content' : 'bad_frame',
+      `This ${type} is nested too deep.`,
+      value,
+    )
+  if (members !== membersIn(value))
+    return unreadable('bad_frame', `A field stands twice in this ${type}.`, value)
   for (const name of shape.nullable) value[name] ??= null
   let content: ParsedContent | null = null
   if (shape.hasContent) {
-    const span = memberText(text, 'content')
-    if (span.found !== 'once')
-      return unreadable('bad_frame', `Field "content" must stand in ${type} once.`, value)
-    content = parseContent(span.text)
-    if (!content) return unreadable('bad_content', 'The content is nested too deep.', value)
-    value.content = span.text
+    const written = memberText(text, 'content')
+    if (written === null) return unreadable('bad_frame', `Field "content" must stand in ${type}.`, value)
+    content = { value: value.content }
+    value.content = written
   }
   // The schema of a frame does not know `type`; deleting a first-class key would slow the object down, so it goes by copy.
   const { type: _, ...fields } = value

@@ -18,6 +18,10 @@ export function encodeJson(frame: ServerFrame): string {
       return withList(frame, 'items', frame.items.map(itemJson))
     case 'syncResult':
       return withList(frame, 'changes', frame.changes.map(itemJson))
+    case 'searchResult':
+      return withList(frame, 'items', frame.items.map(itemJson))
+    case 'packed':
+      return `{"type":"packed","id":${frame.id},"last":${frame.last},"data":"${frame.data.toString('base64')}"}`
     case 'conversationsResult':
       return withList(frame, 'conversations', frame.conversations.map(conversationJson))
     default:
@@ -54,5 +58,9 @@ export function itemJson(item: Item): string {
   if (item.readConversationId !== null) out += `,"readConversationId":${text(item.readConversationId)}`
   if (item.readSeq !== null) out += `,"readSeq":${item.readSeq}`
   if (item.readOrdinal !== null) out += `,"readOrdinal":${item.readOrdinal}`
+  if (item.on !== null) out += `,"on":${item.on}`
+  if (item.key !== null) out += `,"key":${text(item.key)}`
+  if (item.value !== null) out += `,"value":${text(item.value)}`
+  if (item.until !== null) out += `,"until":${item.until}`
   return `${out}}`
 }

@@ -1,24 +1,18 @@
 /** Finds the raw text of one member of a JSON object, so that content passes through byte for byte: no number is rounded. */
 import { endOfString } from './frame-codec.ts'
 
-export type Span = { readonly found: 'once'; readonly text: string } | { readonly found: 'never' | 'twice' }
-
-/** `text` must be a valid JSON object (JSON.parse took it). */
-export function memberText(text: string, name: string): Span {
+/** `text` must be a valid JSON object (JSON.parse took it) that names nothing twice. Null: there is no such member. */
+export function memberText(text: string, name: string): string | null {
   let at = skipSpace(text, text.indexOf('{') + 1)
-  let found: string | null = null
   while (at < text.length && text.charCodeAt(at) === 0x22) {
     const endOfKey = endOfString(text, at)
     const key = keyOf(text, at, endOfKey)
     const start = skipSpace(text, skipSpace(text, endOfKey + 1) + 1)
     const end = endOfValue(text, start)
-    if (key === name) {
-      if (found !== null) return { found: 'twice' }
-      found = text.slice(start, end)
-    }
+    if (key === name) return text.slice(start, end)
     at = skipSpace(text, skipSpace(text, end) + 1)
   }
-  return found === null ? { found: 'never' } : { found: 'once', text: found }
+  return null
 }
 
 function keyOf(text: string, start: number, end: number): string {

@@ -17,7 +17,7 @@ const good = { sub: 'alice', iss: 'longwire', aud: 'longwire', exp: nowSec + 60 
 
 describe('tokens', () => {
   it('a minted token names its user until it expires, 30 s of clock difference allowed', async () => {
-    const token = await mintToken(secret, 'alice', 60, now)
+    const token = await mintToken(secret, 'alice', 60, { nowMs: now })
     expect(await verifier(secret, clock).verify(token)).toEqual({
       ok: true,
       userId: 'alice',
@@ -30,7 +30,7 @@ describe('tokens', () => {
   it('a remembered token still expires', async () => {
     let at = now
     const tokens = verifier(secret, { now: () => at })
-    const token = await mintToken(secret, 'alice', 60, now)
+    const token = await mintToken(secret, 'alice', 60, { nowMs: now })
     await tokens.verify(token)
     at = now + 90_001
     expect(await tokens.verify(token)).toEqual({ ok: false, code: 'token_expired' })

@@ -1,0 +1,51 @@
+/** What a session says about what it was sent. Pure. */
+import { type CodeName, codes } from '../schemas/codes.ts'
+import type { ServerFrame } from '../schemas/frames.ts'
+import type { Refusal } from './refusal.ts'
+import type { Effect, Session, Step } from './session-types.ts'
+
+export const RETRY_AFTER_MS = 500
+export const closed: Session = { phase: 'closed' }
+
+/** Says why and closes. */
+export function bye(
+  code: CodeName,
+  reconnectAfterMs: number | null = null,
+  message: string = codes[code].text,
+): Step {
+  return {
+    session: closed,
+    effects: [
+      { do: 'send', frame: { type: 'bye', code, message, reconnectAfterMs } },
+      { do: 'close', code },
+    ],
+  }
+}
+
+export const retryAfter = (code: CodeName): number | null =>
+  codes[code].retry === 'same' ? RETRY_AFTER_MS : null
+
+const PACK_ID_CHARS_MAX = 64
+/** Of a command. */
+export function rejected(packId: string, refusal: Refusal, retryAfterMs: number | null = null): Effect {
+  const { code, detail } = refusal
+  // A packId may be anything here; it is shown back so that the client knows which command is meant.
+  const frame: ServerFrame = {
+    type: 'rejected',
+    packId: packId.slice(0, PACK_ID_CHARS_MAX),
+    code,
+    message: detail ?? codes[code].text,
+    retryAfterMs,
+  }
+  return { do: 'send', frame }
+}
+
+/** Of a request, or of a frame that has no name. */
+export const failed = (
+  id: number | null,
+  { code, detail }: Refusal,
+  retryAfterMs: number | null = null,
+): Effect => ({
+  do: 'send',
+  frame: { type: 'error', id, code, message: detail ?? codes[code].text, retryAfterMs },
+})
