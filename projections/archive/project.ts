@@ -1,6 +1,6 @@
 /** Everything that was accepted, as rows. */
 import type { Item } from '../../schemas/frames.ts'
-import { formatPackId } from '../../schemas/ids.ts'
+import { formatPackId, parseStream } from '../../schemas/ids.ts'
 import { hiddenItem, itemOf } from '../../schemas/item.ts'
 import { directory } from '../directory/project.ts'
 import type { Accepted, Projection } from '../projection.ts'
@@ -27,10 +27,27 @@ export interface ItemRow {
   readonly read_conversation: string | null
   readonly read_seq: number | null
   readonly read_ordinal: number | null
+  readonly is_on: boolean | null
+  readonly setting_key: string | null
+  readonly value: string | null
+  readonly until_ms: number | null
 }
 
-/** In the order of insertion: rules of access before what they guard, and `events`, which is the position, last. */
-export const archiveTables = ['membership', 'changes', 'messages', 'items', 'read_marks', 'events'] as const
+/**
+ * In the order of insertion: rules of access before what they guard, a change before its entry in the index, and `events`, which is
+ * the position, last.
+ */
+export const archiveTables = [
+  'membership',
+  'observing',
+  'single_chats',
+  'messages',
+  'changes',
+  'reactions',
+  'items',
+  'read_marks',
+  'events',
+] as const
 export type ArchiveTable = (typeof archiveTables)[number]
 export interface ArchiveWrite {
   readonly table: ArchiveTable
@@ -48,11 +65,19 @@ export const archive: Projection<ArchiveWrite> = {
     const item = (payload && itemOf(envelope, payload)) ?? hiddenItem(conversation, seq)
     writes.push({ table: 'items', row: itemRow(item) })
     for (const write of directory.project(record)) {
-      if (write.kind !== 'membership') continue
-      const { joined } = write.fact
-      for (const user of write.users)
-        writes.push({ table: 'membership', row: { user, conversation, seq, joined, ordinal, time } })
+      if (write.kind === 'membership') {
+        const { joined } = write.fact
+        for (const user of write.users)
+          writes.push({ table: 'membership', row: { user, conversation, seq, joined, ordinal, time } })
+      } else if (write.kind === 'observing') {
+        const row = { user: write.user, conversation, seq, is_on: write.fact.joined, ordinal, time }
+        writes.push({ table: 'observing', row })
+      }
     }
+    const ref = seq === 1 ? parseStream(conversation) : null
+    if (ref?.kind === 'p2p')
+      for (const user of new Set(ref.users))
+        writes.push({ table: 'single_chats', row: { user, conversation } })
     switch (payload?.type) {
       case 'MessageSent':
         writes.push({ table: 'messages', row: { ...messageRow(item, seq), time, recalled: false } })
@@ -71,6 +96,12 @@ export const archive: Projection<ArchiveWrite> = {
         writes.push({ table: 'messages', row: { ...changed, ...facts } })
         const kind = recalled ? 'recalled' : 'edited'
         writes.push({ table: 'changes', row: { conversation, seq, target_seq: target.seq, kind, time } })
+        break
+      }
+      case 'Reacted': {
+        const { target, emoji, sender: user, on: is_on } = payload
+        const row = { conversation, target_seq: target.seq, emoji, user, seq, is_on, time }
+        writes.push({ table: 'reactions', row })
         break
       }
       case 'ReadMarked': {
@@ -149,6 +180,10 @@ const itemRow = (item: Item): ItemRow => ({
   read_conversation: item.readConversationId,
   read_seq: item.readSeq,
   read_ordinal: item.readOrdinal,
+  is_on: item.on,
+  setting_key: item.key,
+  value: item.value,
+  until_ms: item.until,
 })
 
 /** DateTime64(3) from milliseconds, as a decimal number of seconds: unambiguous in any time zone. */

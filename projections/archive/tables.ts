@@ -7,6 +7,17 @@ export interface Migration {
 /** Retried inserts carry the same token; so many of them are remembered per table. */
 const DEDUP = 'non_replicated_deduplication_window = 10000'
 
+/**
+ * What is searched of a content: the fields that people read, in one form for capitals and widths. Computed by ClickHouse, for rows of
+ * older releases too, and anew where a mutation takes the content away. Never fails, whatever the content is.
+ */
+const SEARCHED_FIELDS = ['text', 'name', 'title', 'address']
+const SEARCH_TEXT = `lowerUTF8(normalizeUTF8NFKC(toValidUTF8(arrayStringConcat(arrayFilter(part -> part != '', [${SEARCHED_FIELDS.map(
+  (field) => `JSONExtractString(ifNull(content, ''), '${field}')`,
+).join(', ')}]), '\\n'))))`
+/** Characters beyond ASCII, many of which are words of their own. A query finds the index by the exact text of this expression. */
+export const WIDE_CHARACTERS = "extractAll(search_text, '[^\\\\x00-\\\\x7F]')"
+
 export const migrations: readonly Migration[] = [
   {
     version: 1,
@@ -98,6 +109,60 @@ export const migrations: readonly Migration[] = [
         ordinal UInt64,
         time DateTime64(3, 'UTC')
       ) ENGINE = ReplacingMergeTree(version) ORDER BY (user, conversation) SETTINGS ${DEDUP}`,
+    ],
+  },
+  {
+    version: 2,
+    statements: [
+      `ALTER TABLE items
+        ADD COLUMN IF NOT EXISTS is_on Nullable(Bool),
+        ADD COLUMN IF NOT EXISTS setting_key Nullable(String),
+        ADD COLUMN IF NOT EXISTS value Nullable(String) CODEC(ZSTD),
+        ADD COLUMN IF NOT EXISTS until_ms Nullable(Int64)`,
+      // Pairs of characters find any part of two characters or more, in every script; the single ones are those that mean something
+      // alone. `by_time` cuts a search down to the newest.
+      `ALTER TABLE messages
+        ADD COLUMN IF NOT EXISTS search_text String MATERIALIZED ${SEARCH_TEXT} CODEC(ZSTD),
+        ADD INDEX IF NOT EXISTS by_text search_text TYPE text(tokenizer = ngrams(2)),
+        ADD INDEX IF NOT EXISTS by_character ${WIDE_CHARACTERS} TYPE text(tokenizer = array),
+        ADD INDEX IF NOT EXISTS by_time time TYPE minmax GRANULARITY 1`,
+      'ALTER TABLE messages MATERIALIZE COLUMN search_text',
+      'ALTER TABLE messages MATERIALIZE INDEX by_text',
+      'ALTER TABLE messages MATERIALIZE INDEX by_character',
+      'ALTER TABLE messages MATERIALIZE INDEX by_time',
+      // One row per start and end of observing: those who observe are no members.
+      `CREATE TABLE IF NOT EXISTS observing (
+        user String,
+        conversation String,
+        seq UInt64,
+        is_on Bool,
+        ordinal UInt64,
+        time DateTime64(3, 'UTC')
+      ) ENGINE = ReplacingMergeTree ORDER BY (user, conversation, seq) SETTINGS ${DEDUP}`,
+      // The single chats of each user, whose ids name both sides but are found by the first only.
+      `CREATE TABLE IF NOT EXISTS single_chats (user String, conversation String)
+        ENGINE = ReplacingMergeTree ORDER BY (user, conversation) SETTINGS ${DEDUP}`,
+      `INSERT INTO single_chats SELECT DISTINCT arrayJoin([arrayElement(splitByChar(':', conversation), 2), arrayElement(splitByChar(':', conversation), 3)]), conversation
+        FROM items WHERE startsWith(conversation, 'p2p:') AND seq = 1`,
+      // Newest state per reaction.
+      `CREATE TABLE IF NOT EXISTS reactions (
+        conversation String CODEC(ZSTD),
+        target_seq UInt64,
+        emoji String,
+        user String,
+        seq UInt64,
+        is_on Bool,
+        time DateTime64(3, 'UTC')
+      ) ENGINE = ReplacingMergeTree(seq) ORDER BY (conversation, target_seq, emoji, user) SETTINGS index_granularity = 256, ${DEDUP}`,
+      // How far the log of each partition has been gone through for contents that are no longer kept.
+      `CREATE TABLE IF NOT EXISTS purges (
+        generation UInt32,
+        partition UInt32,
+        kind LowCardinality(String),
+        policy LowCardinality(String),
+        source Int64,
+        time DateTime64(3, 'UTC') DEFAULT now64(3)
+      ) ENGINE = ReplacingMergeTree(time) ORDER BY (generation, partition, kind, policy)`,
     ],
   },
 ]

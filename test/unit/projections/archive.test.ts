@@ -49,6 +49,46 @@ describe('the archive', () => {
     expect(rowsIn(record, 'events')).toMatchObject([{ type: 'undecodable', sender: '' }])
     expect(rowsIn(record, 'items')).toMatchObject([{ seq: 4, kind: 'hidden' }])
   })
+  test('given an answer to one who asked to join, then he is a member only if he was accepted', () => {
+    const answer = (accept: boolean) =>
+      accepted({ stream: 'g:1', seq: 3 }, 'JoinAnswered', { user: 'cid', accept })
+    expect(rowsIn(answer(true), 'membership')).toMatchObject([{ user: 'cid', seq: 3, joined: true }])
+    expect(rowsIn(answer(false), 'membership')).toEqual([])
+  })
+  test('given someone who observes, then a row apart from the members', () => {
+    for (const on of [true, false]) {
+      const record = accepted({ stream: 'g:1', seq: 3, sender: 'eve' }, 'Observing', { on })
+      expect(rowsIn(record, 'observing')).toMatchObject([{ user: 'eve', seq: 3, is_on: on }])
+      expect(rowsIn(record, 'membership')).toEqual([])
+    }
+  })
+  test('given a reaction, then its state under its message, emoji and user', () => {
+    const record = accepted({ seq: 7, sender: 'bob' }, 'Reacted', {
+      target: target(4),
+      emoji: '👍',
+      on: false,
+    })
+    expect(rowsIn(record, 'reactions')).toMatchObject([
+      { target_seq: 4, emoji: '👍', user: 'bob', seq: 7, is_on: false },
+    ])
+    expect(rowsIn(record, 'items')).toMatchObject([
+      { kind: 'reacted', target_seq: 4, value: '👍', is_on: false },
+    ])
+  })
+  test('given the first event of a single chat, then it is found by either side', () => {
+    const users = (stream: string, seq: number) =>
+      rowsIn(accepted({ stream, seq }, 'MessageSent'), 'single_chats').map(({ user }) => user)
+    expect(users('p2p:ann:bob', 1)).toEqual(['ann', 'bob'])
+    expect(users('p2p:ann:ann', 1)).toEqual(['ann'])
+    expect(users('p2p:ann:bob', 2)).toEqual([])
+    expect(users('g:1', 1)).toEqual([])
+  })
+  test('given what is set for a while or under a key, then an item that says all of it', () => {
+    const muted = accepted({ stream: 'g:1', seq: 5 }, 'MemberMuted', { user: 'cid', until: 9_000 })
+    expect(rowsIn(muted, 'items')).toMatchObject([{ members: ['cid'], until_ms: 9_000 }])
+    const setting = accepted({ stream: 'u:ann', seq: 5 }, 'SettingSet', { key: 'draft:g:1', value: 'so' })
+    expect(rowsIn(setting, 'items')).toMatchObject([{ setting_key: 'draft:g:1', value: 'so' }])
+  })
   test('inserts membership before what it guards, and events, which are the position, last', () => {
     expect([archiveTables[0], archiveTables.at(-1)]).toEqual(['membership', 'events'])
   })
