@@ -1,7 +1,7 @@
 /** A gateway on the log in memory with real sockets, the other roles played by the test. */
 
 import { startGateway } from '../../gateway/gateway.ts'
-import { mintToken, verifier } from '../../gateway/tokens.ts'
+import { mintToken, type Right, verifier } from '../../gateway/tokens.ts'
 import { openPublicPort } from '../../gateway/transports/websocket.ts'
 import { systemClock } from '../../infra/clock.ts'
 import { silentLog } from '../../infra/log.ts'
@@ -74,17 +74,41 @@ export function fakeOnline(): FakeOnline {
   return map
 }
 
-/** Reads of a world in which every conversation has ten messages. */
+/** Reads of a world in which every conversation has ten messages, and nobody is in `g:secret`. */
 export const fakeReads: ReadModels = {
   heads: async () => ({ partial: false, heads: [] }),
-  conversations: async () => ({ partial: false, conversations: [] }),
+  conversations: async () => ({ partial: false, conversations: [], next: null }),
   history: async (_user, conversationId) =>
     conversationId === 'g:secret'
       ? { code: 'not_member' }
-      : { code: null, partial: false, fromSeq: 1, toSeq: 10, more: false, items: [] },
+      : { code: null, partial: false, fromSeq: 1, toSeq: 10, more: false, items: [], reactions: [] },
   sync: async () => ({ code: null, partial: false, reset: false, changesUpTo: 0, changes: [] }),
   lookup: async () => ({ partial: false, found: null }),
   headOf: async () => ({ partial: false, head: { seq: 10, ordinal: 10, time: 0 } }),
+  group: async () => ({ code: 'not_member' }),
+  members: async () => ({ code: 'not_member' }),
+  readers: async () => ({ code: 'not_member' }),
+  relations: async () => ({ partial: false, relations: [] }),
+  profiles: async (users) => ({
+    partial: false,
+    profiles: users.map((userId) => ({ userId, ...nothingSet })),
+  }),
+  settings: async () => ({ partial: false, settings: [] }),
+  search: async () => ({ code: null, partial: false, items: [], next: null }),
+  target: async () => ({ partial: false, target: null }),
+  overview: async () => ({ conversations: { partial: false, conversations: [], next: null }, pages: [] }),
+  channelsOf: async () => ({ partial: false, channels: [] }),
+  membersAmong: async () => new Map(),
+  typingAudience: async () => null,
+}
+const nothingSet = {
+  name: null,
+  avatar: null,
+  birthday: null,
+  region: null,
+  gender: null,
+  custom: null,
+  version: 0,
 }
 
 export interface TestGateway {
@@ -96,7 +120,7 @@ export interface TestGateway {
   readonly boot: string
   readonly publicPort: Awaited<ReturnType<typeof openPublicPort>>
   readonly fencedBy: string[]
-  token(user: string, ttlSec?: number): Promise<string>
+  token(user: string, ttlSec?: number, rights?: readonly Right[]): Promise<string>
   /** Commands in the log so far. */
   commands(): Promise<Command[]>
   /** Waits until `count` commands are in the log. */
@@ -179,7 +203,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     boot,
     publicPort,
     fencedBy,
-    token: (user, ttlSec = 3600) => mintToken(secret, user, ttlSec),
+    token: (user, ttlSec = 3600, rights = []) => mintToken(secret, user, ttlSec, { rights }),
     commands: async () => seen,
     async commandsOnce(count) {
       await until(() => seen.length >= count)
@@ -194,6 +218,8 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
         stream: '',
         headSeq: 0,
         recipients: [],
+        channel: false,
+        signal: null,
         answer: null,
         ...part,
       }
