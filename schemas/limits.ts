@@ -93,6 +93,17 @@ export const limits = {
   connectionsPerAddressMax: 20_000,
   loginsPendingPerAddressMax: 5_000,
   readsInFlightPerConnectionMax: 64,
+  /** Events of a large group that a gateway holds back while it finds out who is in it. */
+  channelEventsHeldMax: 64,
+  /** Large groups of which a gateway remembers that nobody here is in them. */
+  channelsEmptyMax: 10_000,
+  /** Users whose presence a gateway reads in one round; more take their turn. */
+  presencePerRoundMax: 5_000,
+  /** Conversations of which a connection's last typing is remembered. */
+  typingConversationsMax: 16,
+  /** Signals to other gateways on their way at once; more are dropped. */
+  signalsInFlightMax: 1_000,
+  signalBytesMax: 16_384,
   /** Streams of which a gateway remembers per connection what it pushed last. */
   streamsPerConnectionMax: 1_024,
   commandsPerSecondPerConnectionMax: 200,
@@ -107,6 +118,10 @@ export const limits = {
   appendTimeoutMs: 10_000,
   /** Events older than this are folded by fan-out, not pushed: their readers have long been told by heads. */
   pushAgeMsMax: 300_000,
+  /** So long after a group became large every gateway is told, by broker time: those concerned register meanwhile. */
+  becomingLargeMs: 60_000,
+  /** Friends who are told at once that a profile has changed; more read it when they next look. */
+  profileSignalsMax: 1_000,
   deliveryWriteMsMax: 2_000,
   gatewayHeartbeatMs: 2_000,
   gatewaySilenceMsMax: 8_000,

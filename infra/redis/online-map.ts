@@ -1,6 +1,7 @@
 /** The online map and the heads in Redis: fan-out's store and the gateway's registry. */
-import type { FanoutStore, OnlineEntry } from '../../processors/fanout/ports.ts'
+import type { FanoutStore, Interest, OnlineEntry } from '../../processors/fanout/ports.ts'
 import { keys } from '../../projections/keys.ts'
+import { valueIn } from '../../projections/latest.ts'
 import type { RedisCall, RedisPort, RedisReply, Script } from '../../projections/ports.ts'
 import { raiseHead } from '../../projections/timeline/scripts.ts'
 
@@ -30,6 +31,11 @@ export interface OnlineRegistry {
   clearGateway(gateway: string, bootNow: string): Promise<number>
   /** Removes records of this gateway that have expired or are of another boot than `liveBoot` (null: none lives). */
   sweep(gateway: string, liveBoot: string | null, now: number): Promise<number>
+  /** Says that this gateway has members of these large groups; answers those of which that did not stand there. */
+  registerInterest(interest: Interest, conversations: readonly string[]): Promise<string[]>
+  /** Takes it back, where it is of this boot. */
+  dropInterest(gateway: string, boot: string, conversations: readonly string[]): Promise<void>
+  locate: FanoutStore['locate']
   connectionsOf(user: string): Promise<OnlineEntry[]>
   connection(user: string, connection: string): Promise<OnlineEntry | null>
   usersOf(gateway: string): Promise<string[]>
@@ -67,6 +73,16 @@ return 0
 const retractSame: Script = {
   name: 'retractSame',
   text: `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`,
+}
+
+/** KEYS interest. ARGV gateway, boot. */
+const dropInterestOfBoot: Script = {
+  name: 'dropInterestOfBoot',
+  text: `
+local value = redis.call('HGET', KEYS[1], ARGV[1])
+if value and string.sub(value, 1, #ARGV[2] + 1) == ARGV[2] .. ';' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+return 0
+`,
 }
 
 export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
@@ -153,6 +169,36 @@ export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
       }
       return boots
     },
+    async interested(streams) {
+      const replies = await inBatches(streams.map((stream) => ['HGETALL', keys.interest(stream)]))
+      const found = new Map<string, Interest[]>()
+      for (const [i, stream] of streams.entries()) {
+        const interests = interestsIn(replies[i])
+        if (interests.length > 0) found.set(stream, interests)
+      }
+      return found
+    },
+    async friends(users, max) {
+      const replies = await inBatches(users.map((user) => ['HGETALL', keys.relations(user)]))
+      return new Map(users.map((user, i) => [user, friendsIn(replies[i], max)]))
+    },
+    async registerInterest({ gateway, boot, expiresAt }, conversations) {
+      const calls = conversations.flatMap((conversation): RedisCall[] => [
+        ['HSET', keys.interest(conversation), gateway, `${boot};${expiresAt}`],
+        ['PEXPIRE', keys.interest(conversation), CONNECT_KEY_TTL_MS],
+      ])
+      const replies = await inBatches(calls)
+      return conversations.filter((_, i) => replies[2 * i] === 1)
+    },
+    async dropInterest(gateway, boot, conversations) {
+      await inBatches(
+        conversations.map((conversation) => ({
+          script: dropInterestOfBoot,
+          keys: [keys.interest(conversation)],
+          args: [gateway, boot],
+        })),
+      )
+    },
     async register({ user, entry }) {
       await redis.batch([
         ['SADD', keys.connectUsers(entry.gateway), user],
@@ -211,6 +257,28 @@ export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
 function entriesIn(reply: RedisReply | undefined): OnlineEntry[] {
   if (!Array.isArray(reply)) return []
   return reply.map(entryOf).filter((entry) => entry !== null)
+}
+
+function interestsIn(reply: RedisReply | undefined): Interest[] {
+  return pairsOf(reply).flatMap(([gateway, value]) => {
+    const [boot, expiresAt] = value.split(';')
+    return boot && expiresAt ? [{ gateway, boot, expiresAt: Number(expiresAt) }] : []
+  })
+}
+
+/** The directory keeps them as `f:<user>` → `friend:…`. */
+const friendsIn = (reply: RedisReply | undefined, max: number): string[] =>
+  pairsOf(reply)
+    .flatMap(([field, text]) =>
+      field.startsWith('f:') && valueIn(text)?.startsWith('friend:') ? [field.slice(2)] : [],
+    )
+    .slice(0, max)
+
+function pairsOf(reply: RedisReply | undefined): [string, string][] {
+  if (!Array.isArray(reply)) return []
+  const pairs: [string, string][] = []
+  for (let i = 0; i + 1 < reply.length; i += 2) pairs.push([String(reply[i]), String(reply[i + 1])])
+  return pairs
 }
 
 /** A field that something else wrote is nobody's connection. */

@@ -38,6 +38,8 @@ export function createDeliveryWriter(options: {
     write(partition, parcels) {
       const byGateway = new Map<string, { key: string; value: Buffer }[]>()
       for (const { gateway, ...parcel } of parcels) {
+        if (parcel.channel) stats.channelDeliveries++
+        if (parcel.signal) stats.signals++
         const delivery = { instance, partition, counter: next(partition, gateway), ...parcel }
         const value = seal(records.Delivery, { ...delivery, recipients: [...parcel.recipients] })
         const batch = byGateway.get(gateway)

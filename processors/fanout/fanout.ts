@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { seal } from '../../schemas/avro.ts'
+import { limits } from '../../schemas/limits.ts'
 import type { Appender, Clock, Fault, Logger, LogRecord, LogStore } from '../../schemas/ports.ts'
 import type { Read } from '../../schemas/read.ts'
 import { records } from '../../schemas/records.ts'
@@ -13,8 +14,9 @@ import { createDeliveryWriter } from './deliveries.ts'
 import { watchGateways } from './gateways.ts'
 import { createHeadsWriter } from './heads.ts'
 import { type Batch, committedForm, type FanoutPartition, startFanoutPartition } from './partition.ts'
-import { membersOf, type Plan } from './plan.ts'
+import type { Plan } from './plan.ts'
 import type { FanoutStore, StreamHead } from './ports.ts'
+import { membersOf, observersOf } from './roster.ts'
 import { type LiveGateways, type OnlineMap, type Parcel, routeHead, routePlan } from './route.ts'
 import { type FanoutStats, newFanoutStats } from './stats.ts'
 
@@ -125,24 +127,58 @@ export async function startFanout(options: FanoutOptions): Promise<Fanout> {
     for (const { head } of plans) if (head) newest.set(head.stream, head)
     const lists = plans.flatMap((plan) => plan.lists)
     const stored = newest.size + lists.length === 0 || (await heads.write([...newest.values()], lists))
+    const friends = await friendsFor(plans, stored)
     const live = gateways.live()
-    const online = stored ? await readMap(plans, live) : null
+    const complete = friends === null ? batches : batches.map((batch) => withFriends(batch, friends))
+    const online = stored ? await readMap(complete, live) : null
     if (live.size > 1 && online === null && plans.some((plan) => plan.event !== null)) stats.broadcasts++
-    return batches.map((batch) => batch.plans.flatMap((plan) => routePlan(plan, live, online, clock.now())))
+    return complete.map(({ plans }) => plans.flatMap((plan) => routePlan(plan, live, online, clock.now())))
   }
 
-  const readMap = async (plans: readonly Plan[], live: LiveGateways): Promise<OnlineMap | null> => {
+  /** Null: nobody's friends are to be told anything. Whose friends cannot be read have none to tell. */
+  const friendsFor = async (plans: readonly Plan[], stored: boolean) => {
+    const users = plans.flatMap(({ signal }) => (signal?.to === null ? [signal.signal.user] : []))
+    if (users.length === 0) return null
+    try {
+      if (!stored) throw new Error('the store is down')
+      stats.storeReads += users.length
+      return await map.friends(users, limits.profileSignalsMax)
+    } catch (err) {
+      stats.signalsDropped += users.length
+      logger.debug({ err, profiles: users.length }, 'friends could not be read: they are not told')
+      return new Map<string, string[]>()
+    }
+  }
+
+  const readMap = async (
+    batches: readonly Pick<Batch, 'plans'>[],
+    live: LiveGateways,
+  ): Promise<OnlineMap | null> => {
     // One gateway: everyone who is online is there.
     if (live.size <= 1 || clock.now() < mapRestsUntil) return null
     const users = new Set<string>()
-    for (const plan of plans) if (plan.event !== null) for (const user of plan.recipients) users.add(user)
-    if (users.size === 0) return { locations: new Map(), announced: new Map() }
+    const channels = new Set<string>()
+    let pushes = false
+    for (const { plans } of batches)
+      for (const { event, recipients, observers, channel, signal, stream } of plans) {
+        for (const user of signal?.to ?? []) users.add(user)
+        if (event === null) continue
+        pushes = true
+        for (const user of recipients) users.add(user)
+        for (const user of observers) users.add(user)
+        if (channel && !channel.everywhere) channels.add(stream)
+      }
+    const nothing: OnlineMap = { locations: new Map(), announced: new Map(), interested: new Map() }
+    if (users.size === 0 && !pushes) return nothing
+    stats.storeReads += users.size + channels.size + live.size
+    stats.interestLookups += channels.size
     try {
-      const [locations, announced] = await Promise.all([
-        map.locate([...users]),
+      const [locations, announced, interested] = await Promise.all([
+        users.size === 0 ? nothing.locations : map.locate([...users]),
         map.announced([...live.keys()]),
+        channels.size === 0 ? nothing.interested : map.interested([...channels]),
       ])
-      return { locations, announced }
+      return { locations, announced, interested }
     } catch (err) {
       mapRestsUntil = clock.now() + MAP_REST_MS
       logger.warn({ err }, 'the online map does not answer: broadcasting')
@@ -153,8 +189,9 @@ export async function startFanout(options: FanoutOptions): Promise<Fanout> {
   const tellHeads = (told: readonly StreamHead[]) => {
     const live = gateways.live()
     const parcels = told.flatMap(({ stream, seq }) => {
-      const holder = [...partitions.values()].find(({ rosters }) => rosters.has(stream))
-      return routeHead(stream, seq, membersOf(stream, holder?.rosters ?? new Map()), live)
+      const rosters = [...partitions.values()].find((one) => one.rosters.has(stream))?.rosters ?? new Map()
+      const members = rosters.get(stream)?.largeSince == null ? membersOf(stream, rosters) : null
+      return routeHead(stream, seq, members, observersOf(stream, rosters), live)
     })
     return deliveries.write(HINTS, parcels)
   }
@@ -229,6 +266,17 @@ export async function startFanout(options: FanoutOptions): Promise<Fanout> {
     },
   }
 }
+
+const withFriends = (
+  batch: Batch,
+  friends: ReadonlyMap<string, readonly string[]>,
+): Pick<Batch, 'plans'> => ({
+  plans: batch.plans.map((plan) =>
+    plan.signal?.to === null
+      ? { ...plan, signal: { ...plan.signal, to: friends.get(plan.signal.signal.user) ?? [] } }
+      : plan,
+  ),
+})
 
 function writeDeadLetter(
   appender: Appender,

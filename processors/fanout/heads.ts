@@ -43,6 +43,7 @@ export function createHeadsWriter(options: {
     const heads = [...heldHeads.values()].slice(0, PER_CALL)
     const lists = [...heldLists.values()].slice(0, PER_CALL)
     if (stopped || heads.length + lists.length === 0) return
+    stats.storeWrites += heads.length + lists.length
     try {
       await store.writeHeads(heads, lists)
     } catch {
@@ -65,6 +66,7 @@ export function createHeadsWriter(options: {
         return false
       }
       try {
+        stats.storeWrites += heads.length + lists.length
         await store.writeHeads(heads, lists)
         return true
       } catch (err) {

@@ -7,8 +7,8 @@ import { topics } from '../../schemas/topics.ts'
 import type { Feed } from '../feed.ts'
 import { type Restorable, readRestorable } from '../restore.ts'
 import { positionOf, restoreSnapshot } from '../snapshot.ts'
-import type { StreamState } from '../state.ts'
-import { foldRoster, type Plan, planRecord, type Rosters } from './plan.ts'
+import { type Plan, planRecord } from './plan.ts'
+import { foldRoster, type Rosters, restoreRoster } from './roster.ts'
 import type { FanoutStats } from './stats.ts'
 
 /** Records that were read together, with the position behind them. */
@@ -69,7 +69,7 @@ export function startFanoutPartition(options: FanoutPartitionOptions): FanoutPar
     if (usable) {
       const fold = restoreSnapshot(usable)
       position = fold.position
-      for (const [stream, state] of fold.streams) restoreRoster(self.rosters, stream, state)
+      for (const [stream, state] of fold.streams) restoreRoster(self.rosters, stream, state, fold.now)
     }
     logger.info(
       { partition, from: position.offset, silentBelow, end: restorable.events.end },
@@ -100,7 +100,8 @@ export function startFanoutPartition(options: FanoutPartitionOptions): FanoutPar
       else if (verdict === 'hole') stats.holes++
       if (verdict !== 'accept') continue
       if (record.offset < silentBelow) {
-        if (payload && envelope.kind === 'event') foldRoster(self.rosters, envelope.stream, payload)
+        if (payload && envelope.kind === 'event')
+          foldRoster(self.rosters, envelope.stream, payload, envelope.time)
         continue
       }
       stats.accepted++
@@ -123,11 +124,6 @@ function validPosition(committed: CommittedPosition | null, log: Restorable): Po
   const position = parsePosition(committed?.metadata)
   if (!position || position.offset !== committed?.offset) return null
   return position.generation >= log.logGeneration && position.offset <= log.events.end ? position : null
-}
-
-function restoreRoster(rosters: Rosters, stream: string, state: StreamState): void {
-  if (state.body.kind === 'group' && state.body.exists)
-    rosters.set(stream, new Set(state.body.members.keys()))
 }
 
 export const committedForm = (position: Position): CommittedPosition => ({

@@ -1,11 +1,9 @@
-/** Who must hear of an accepted record: pure. The roster is fan-out's own fold, so that no read model stands in the way of a push. */
+/** Who must hear of an accepted record: pure. */
 import { parseStream } from '../../schemas/ids.ts'
 import { limits } from '../../schemas/limits.ts'
-import type { Answer, Envelope, EventPayload } from '../../schemas/records.ts'
+import type { Answer, Envelope, EventPayload, Signal } from '../../schemas/records.ts'
 import type { ListEntry, StreamHead } from './ports.ts'
-
-/** Members of each group of a partition, as of the last record folded. */
-export type Rosters = Map<string, Set<string>>
+import { foldRoster, membersOf, observersOf, type RosterChange, type Rosters } from './roster.ts'
 
 /** What one accepted record asks of fan-out. */
 export interface Plan {
@@ -13,12 +11,39 @@ export interface Plan {
   readonly head: StreamHead | null
   /** Users who learn of the conversation by this record: it goes into their lists before the online map is read. */
   readonly lists: readonly ListEntry[]
-  /** Users whose devices get the event. */
+  /** How the event goes to a large group, whose members only gateways know; null: to those named, and to nobody else. */
+  readonly channel: ChannelPlan | null
+  /** Users whose devices get the event; of a large group, those whom it lets in or puts out. */
   readonly recipients: readonly string[]
+  /** Get it without being members. */
+  readonly observers: readonly string[]
   /** Bytes of the record; null when nothing is pushed. */
   readonly event: Buffer | null
+  readonly signal: SignalPlan | null
   readonly answer: { readonly gateway: string; readonly answer: Answer } | null
 }
+
+export interface ChannelPlan {
+  /** The group became large a moment ago: whoever has members of it may not have said so yet. */
+  readonly everywhere: boolean
+}
+
+/** Told to people of another stream, once. `to` null: to the friends of `signal.user`, who are to be looked up. */
+export interface SignalPlan {
+  readonly signal: Signal
+  readonly to: readonly string[] | null
+}
+
+const nobody: readonly string[] = []
+const nothing = {
+  head: null,
+  lists: [],
+  channel: null,
+  recipients: nobody,
+  observers: nobody,
+  event: null,
+  signal: null,
+} as const
 
 /** Plans one accepted record and folds its roster change. `now`: when fan-out handles it, ms. */
 export function planRecord(
@@ -29,64 +54,77 @@ export function planRecord(
   now: number,
 ): Plan {
   const { stream, seq, ordinal, time } = envelope
-  const answer = answerOf(envelope, payload)
-  if (envelope.kind !== 'event' || payload === null)
-    return { stream, head: null, lists: [], recipients: [], event: null, answer }
-  const added = foldRoster(rosters, stream, payload)
-  const recipients = recipientsOf(stream, payload, rosters)
   // Older than this, everybody who was online has long been told by heads.
   const late = now - time > limits.pushAgeMsMax
+  const answer = late ? null : answerOf(envelope, payload)
+  if (envelope.kind !== 'event' || payload === null) return { ...nothing, stream, answer }
+  const observedBefore = observersOf(stream, rosters)
+  const change = foldRoster(rosters, stream, payload, time)
   const isUserStream = stream.startsWith('u:')
-  return {
+  const told = {
     stream,
     head: isUserStream ? null : { stream, seq, ordinal, time },
-    lists: isUserStream ? [] : listsOf(stream, seq, added),
-    recipients: late ? [] : recipients,
-    event: late ? null : bytes,
-    answer: late ? null : answer,
+    lists: isUserStream ? [] : listsOf(stream, seq, change.joined),
+    answer,
+  }
+  const largeSince = rosters.get(stream)?.largeSince ?? null
+  const movesMembers = change.joined.length + change.left.length > 0
+  // A gateway that is not told who came and went would keep a large group's members wrong for good.
+  if (late && !(largeSince !== null && movesMembers)) return { ...nothing, ...told }
+  return {
+    ...told,
+    channel: largeSince === null ? null : { everywhere: time - largeSince < limits.becomingLargeMs },
+    ...audienceOf(stream, payload, rosters, change, observedBefore),
+    event: bytes,
+    signal: late ? null : signalOf(stream, payload),
   }
 }
 
-/** Folds only; nobody is told. Used up to the position that was committed. */
-export function foldRoster(rosters: Rosters, stream: string, payload: EventPayload): readonly string[] {
-  switch (payload.type) {
-    case 'GroupCreated':
-      rosters.set(stream, new Set(payload.members))
-      return payload.members
-    case 'MembersAdded': {
-      const roster = rosters.get(stream)
-      for (const user of payload.members) roster?.add(user)
-      return payload.members
-    }
-    case 'MembersRemoved': {
-      const roster = rosters.get(stream)
-      for (const user of payload.members) roster?.delete(user)
-      return []
-    }
-    default:
-      return []
-  }
+function audienceOf(
+  stream: string,
+  payload: EventPayload,
+  rosters: Rosters,
+  change: RosterChange,
+  observedBefore: readonly string[],
+): Pick<Plan, 'recipients' | 'observers'> {
+  if (payload.type === 'Blocked' || payload.type === 'FriendDeleted')
+    return { recipients: [payload.sender], observers: nobody }
+  const recipients = recipientsOf(stream, rosters, change)
+  const observedNow = observersOf(stream, rosters)
+  if (observedBefore.length + observedNow.length === 0) return { recipients, observers: nobody }
+  // Those who stop observing hear of it, and then no more.
+  const observers = new Set([...observedBefore, ...observedNow])
+  for (const user of recipients) observers.delete(user)
+  return { recipients, observers: [...observers] }
 }
 
-/** Members of a conversation now. */
-export function membersOf(stream: string, rosters: Rosters): readonly string[] {
-  const ref = parseStream(stream)
-  if (ref?.kind === 'p2p') return ref.users[0] === ref.users[1] ? [ref.users[0]] : ref.users
-  if (ref?.kind === 'user') return [ref.userId]
-  return [...(rosters.get(stream) ?? [])]
-}
-
-function recipientsOf(stream: string, payload: EventPayload, rosters: Rosters): readonly string[] {
+function recipientsOf(stream: string, rosters: Rosters, change: RosterChange): readonly string[] {
+  // Their gateways learn by their names whom they have of a group that has just become large.
+  if (rosters.get(stream)?.largeSince != null && !change.becameLarge)
+    return change.left.length > 0 ? change.left : change.joined
   const members = membersOf(stream, rosters)
   // Those who were removed hear of it, and then no more.
-  return payload.type === 'MembersRemoved' ? [...members, ...payload.members] : members
+  return change.left.length > 0 ? [...members, ...change.left] : members
 }
 
-function listsOf(stream: string, seq: number, added: readonly string[]): readonly ListEntry[] {
+function signalOf(stream: string, payload: EventPayload): SignalPlan | null {
+  if (!stream.startsWith('u:') || (payload.type !== 'ReadMarked' && payload.type !== 'ProfileSet'))
+    return null
+  const user = payload.sender
+  if (payload.type === 'ProfileSet')
+    return { signal: { kind: 'profile', user, conversationId: '', seq: 0 }, to: null }
+  const { conversationId, seq } = payload
+  const read = parseStream(conversationId)
+  if (read?.kind !== 'p2p' || !read.users.includes(user)) return null
+  const peer = read.users.find((other) => other !== user)
+  return peer === undefined ? null : { signal: { kind: 'receipt', user, conversationId, seq }, to: [peer] }
+}
+
+function listsOf(stream: string, seq: number, joined: readonly string[]): readonly ListEntry[] {
   const ref = parseStream(stream)
-  // A single chat enters both lists with its first message; a stranger's first message must be found at once.
+  // A single chat enters both lists with its first event; a stranger's first message must be found at once.
   if (ref?.kind === 'p2p') return seq === 1 ? ref.users.map((user) => ({ user, conversationId: stream })) : []
-  return added.map((user) => ({ user, conversationId: stream }))
+  return joined.map((user) => ({ user, conversationId: stream }))
 }
 
 function answerOf(envelope: Envelope, payload: EventPayload | null): Plan['answer'] {

@@ -18,6 +18,13 @@ export interface OnlineEntry {
   readonly expiresAt: number
 }
 
+/** A gateway that has members of a large group. Valid only while that boot of it lives and it has not expired. */
+export interface Interest {
+  readonly gateway: string
+  readonly boot: string
+  readonly expiresAt: number
+}
+
 export interface ListEntry {
   readonly user: string
   readonly conversationId: string
@@ -31,4 +38,8 @@ export interface FanoutStore {
   locate(users: readonly string[]): Promise<Map<string, OnlineEntry[]>>
   /** Boot id under which each gateway said that all its sockets are registered; missing = not said, or lost. */
   announced(gateways: readonly string[]): Promise<Map<string, string>>
+  /** Gateways that registered interest in these large groups, expired ones included; missing = none has, or it was lost. */
+  interested(streams: readonly string[]): Promise<Map<string, readonly Interest[]>>
+  /** Friends of each of these users, at most `max` each. */
+  friends(users: readonly string[], max: number): Promise<Map<string, string[]>>
 }

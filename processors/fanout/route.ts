@@ -1,14 +1,15 @@
 /** Which gateways get a planned record, and which recipients each: pure. */
 import { limits } from '../../schemas/limits.ts'
-import type { Answer } from '../../schemas/records.ts'
+import type { Answer, Signal } from '../../schemas/records.ts'
 import type { Plan } from './plan.ts'
-import type { OnlineEntry } from './ports.ts'
+import type { Interest, OnlineEntry } from './ports.ts'
 
-/** What is known of where users are. */
+/** What is known of where users are, and of which gateways have members of large groups. */
 export interface OnlineMap {
   readonly locations: ReadonlyMap<string, readonly OnlineEntry[]>
   /** Boot id under which each gateway announced all its sockets. */
   readonly announced: ReadonlyMap<string, string>
+  readonly interested: ReadonlyMap<string, readonly Interest[]>
 }
 
 /** Live gateways: id → boot id. */
@@ -20,8 +21,13 @@ export interface Parcel {
   readonly event: Buffer | null
   readonly headSeq: number
   readonly recipients: readonly string[]
+  /** Goes to all members that the gateway has, too. */
+  readonly channel: boolean
+  readonly signal: Signal | null
   readonly answer: Answer | null
 }
+
+const nobody: readonly string[] = []
 
 /**
  * With `online` null (the map cannot be read) and for a gateway that has not announced its sockets, everyone's record goes
@@ -29,54 +35,84 @@ export interface Parcel {
  */
 export function routePlan(plan: Plan, live: LiveGateways, online: OnlineMap | null, now: number): Parcel[] {
   const { stream, event } = plan
-  const perGateway = new Map<string, readonly string[]>()
-  if (event !== null && plan.recipients.length > 0) {
-    for (const [gateway, boot] of live) {
-      const trusted = online !== null && online.announced.get(gateway) === boot
-      const recipients = trusted
-        ? plan.recipients.filter((user) => isAt(online.locations.get(user), gateway, boot, now))
-        : plan.recipients
-      if (recipients.length > 0) perGateway.set(gateway, recipients)
-    }
-  }
-  const answered = plan.answer
-  if (answered && !perGateway.has(answered.gateway)) perGateway.set(answered.gateway, [])
   const parcels: Parcel[] = []
-  for (const [gateway, recipients] of perGateway) {
-    let answer = answered?.gateway === gateway ? answered.answer : null
-    for (const part of slices(recipients, limits.recipientsPerDeliveryMax)) {
-      parcels.push({
-        gateway,
-        stream,
-        event: part.length > 0 ? event : null,
-        headSeq: 0,
-        recipients: part,
-        answer,
-      })
-      answer = null
-    }
+  let answer = plan.answer
+  const add = (gateway: string, part: Partial<Parcel>) => {
+    const answered = answer?.gateway === gateway ? answer.answer : null
+    if (answered) answer = null
+    parcels.push({ ...blank, gateway, stream, ...part, answer: answered })
   }
+  const addNamed = (gateway: string, recipients: readonly string[], part: Partial<Parcel>) => {
+    for (const some of slices(recipients, limits.recipientsPerDeliveryMax))
+      add(gateway, { ...part, recipients: some })
+  }
+  const wanted = plan.channel && event !== null ? wantedBy(plan, live, online, now) : null
+  for (const [gateway, boot] of live) {
+    const trusted = isTrusted(gateway, boot, online)
+    const here = (users: readonly string[]) =>
+      trusted ? users.filter((user) => isAt(online?.locations.get(user), gateway, boot, now)) : users
+    if (event !== null) {
+      const recipients = here(plan.recipients)
+      // Nobody named: one record all the same, to the group's members there.
+      if (recipients.length > 0) addNamed(gateway, recipients, { event, channel: wanted !== null })
+      else if (wanted?.has(gateway)) add(gateway, { event, channel: true })
+      // By themselves: whom a channel's record names belongs to the group.
+      addNamed(gateway, here(plan.observers), { event })
+    }
+    if (plan.signal?.to) addNamed(gateway, here(plan.signal.to), { signal: plan.signal.signal })
+  }
+  if (answer) add(answer.gateway, {})
   return parcels
 }
 
-/** A hint of the newest seq, for everyone everywhere: used after heads could not be written. */
+const blank = {
+  event: null,
+  headSeq: 0,
+  recipients: nobody,
+  channel: false,
+  signal: null,
+} as const
+
+/** Live gateways that have, or may have, members of this large group. */
+function wantedBy(
+  { stream, channel }: Plan,
+  live: LiveGateways,
+  online: OnlineMap | null,
+  now: number,
+): ReadonlySet<string> {
+  const interested = new Set<string>()
+  for (const { gateway, boot, expiresAt } of online?.interested.get(stream) ?? [])
+    if (live.get(gateway) === boot && expiresAt > now) interested.add(gateway)
+  // Nobody at all is as likely a loss of the map as an idle group.
+  if (interested.size === 0 || channel?.everywhere) return new Set(live.keys())
+  for (const [gateway, boot] of live) if (!isTrusted(gateway, boot, online)) interested.add(gateway)
+  return interested
+}
+
+/** A hint of the newest seq, for everyone everywhere: used after heads could not be written. `members` null: of a large group. */
 export function routeHead(
   stream: string,
   headSeq: number,
-  members: readonly string[],
+  members: readonly string[] | null,
+  observers: readonly string[],
   live: LiveGateways,
 ): Parcel[] {
-  return [...live.keys()].flatMap((gateway) =>
-    slices(members, limits.recipientsPerDeliveryMax).map((recipients) => ({
+  const named = [...(members ?? nobody), ...observers]
+  return [...live.keys()].flatMap((gateway) => [
+    ...(members === null ? [{ ...blank, gateway, stream, headSeq, channel: true, answer: null }] : []),
+    ...slices(named, limits.recipientsPerDeliveryMax).map((recipients) => ({
+      ...blank,
       gateway,
       stream,
-      event: null,
       headSeq,
       recipients,
       answer: null,
     })),
-  )
+  ])
 }
+
+const isTrusted = (gateway: string, boot: string, online: OnlineMap | null): boolean =>
+  online !== null && online.announced.get(gateway) === boot
 
 const isAt = (
   entries: readonly OnlineEntry[] | undefined,
@@ -86,7 +122,9 @@ const isAt = (
 ): boolean =>
   entries?.some((entry) => entry.gateway === gateway && entry.boot === boot && entry.expiresAt > now) ?? false
 
+/** None of nothing. */
 function slices<T>(all: readonly T[], size: number): (readonly T[])[] {
+  if (all.length === 0) return []
   if (all.length <= size) return [all]
   return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 }
