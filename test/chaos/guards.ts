@@ -52,6 +52,10 @@ export function voidReasons(
     const needed = Math.ceil(((to - from) / 1e6) * perSecond * throughShareMin)
     need(through >= needed, `${through} sends went through while ${store} was down, ${needed} are needed`)
   }
+  const { recalls, edits, learnedLate, searches } = verdict.changes
+  need(recalls > 0 && edits > 0, `${recalls} recalls and ${edits} edits`)
+  need(learnedLate > 0, 'no device learned of a recall after an absence')
+  need(searches > 0, 'nothing was searched for')
   const wanted = settings.seconds * settings.ratePerSecond * okShareMin
   need(verdict.sends.ok >= wanted, `${verdict.sends.ok} sends committed, ${wanted} are needed`)
   return reasons

@@ -42,7 +42,7 @@ const groups: readonly [string, readonly FindingKind[]][] = [
 
 export function reportOf(result: RunResult): string {
   const { verdict, times, stats, bites, settings, findings } = result
-  const { sends, devices } = verdict
+  const { sends, devices, changes } = verdict
   const count = (kinds: readonly FindingKind[]) => findings.filter(({ kind }) => kinds.includes(kind)).length
   const ms = (value: number) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`
   const percentiles = ({ count: n, p50Ms, p99Ms, maxMs }: Times['ack']) =>
@@ -76,6 +76,10 @@ export function reportOf(result: RunResult): string {
     row(
       'devices',
       `${devices.devices}   saw ${devices.received}   read at the end ${devices.read}   unread counts compared ${verdict.unreadCompared}`,
+    ),
+    row(
+      'changes',
+      `recalls ${changes.recalls}   edits ${changes.edits}   learned after an absence ${changes.learnedLate}   searches compared ${changes.searches}`,
     ),
     row(
       'client',

@@ -51,8 +51,8 @@ export function checkSends(
     else if (phase === 'fail') counts.fail += 1
     else counts.info += 1
     if (phase !== 'ok' && phase !== 'fail') find('unsettled', `${invoke.op} ${id} by ${invoke.dev}`)
-    if (phase === 'ok' && invoke.op !== 'markRead')
-      checkAnswer(model, answered, byHash, id, invoke, end as Entry, find)
+    // Read marks and settings are coalesced and told no place.
+    if (phase === 'ok' && end?.seq !== undefined) checkAnswer(model, answered, byHash, id, invoke, end, find)
     if (typeof invoke.hash !== 'string') continue
     sent.add(invoke.hash)
     const found = byHash.get(invoke.hash) ?? []

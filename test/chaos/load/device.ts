@@ -1,11 +1,12 @@
 /** One device of one user, on the SDK alone; everything it does and sees goes to the history. */
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import {
   type Client,
   connect,
   LongwireError,
   type Message,
   memoryStore,
+  type SendRequest,
   type Sent,
 } from '../../../client/index.ts'
 import { hashOfText } from '../checker/log.ts'
@@ -21,7 +22,9 @@ export interface Device {
   /** Commands without an outcome. */
   readonly pending: number
   readonly seen: ReadonlyMap<string, number>
-  send(target: { to: string } | { conversationId: string }): Promise<Sent | null>
+  /** A text that is nowhere else: answers it with its place. */
+  send(target: Target, named?: Named): Promise<Placed | null>
+  edit(conv: string, seq: number, named?: Named): Promise<Placed | null>
   command(
     op: string,
     conv: string | undefined,
@@ -31,6 +34,15 @@ export interface Device {
   bounce(awayMs: number): Promise<void>
   readonly totals: Totals
   close(): Promise<void>
+}
+
+export type Target = { readonly to: string } | { readonly conversationId: string }
+export type Named = Pick<SendRequest, 'mentions' | 'mentionAll'>
+
+export interface Placed {
+  readonly conversationId: string
+  readonly seq: number
+  readonly text: string
 }
 
 export interface Totals {
@@ -86,12 +98,17 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
           const { conversationId: conv, seq, packId, content } = message
           totals.received += 1
           seen.set(conv, (seen.get(conv) ?? 0) + 1)
-          const hash = content === null ? null : hashOfText(content.text ?? '')
-          note({ op: 'recv', phase: 'ok', conv, seq, packId, hash })
+          note({ op: 'recv', phase: 'ok', conv, seq, packId, hash: hashOf(content) })
           options.received(device, message)
         },
+        recalled({ conversationId: conv, targetSeq, seq }) {
+          note({ op: 'recalled', phase: 'ok', conv, seq: targetSeq, n: seq })
+        },
+        edited({ conversationId: conv, targetSeq, seq, content }) {
+          note({ op: 'edited', phase: 'ok', conv, seq: targetSeq, n: seq, hash: hashOf(content) })
+        },
         conversation({ conversationId: conv, reason, lastSeq: seq }) {
-          if (reason === 'jumped') note({ op: 'jumped', phase: 'info', conv, seq })
+          if (reason !== 'new') note({ op: reason, phase: 'info', conv, seq })
         },
         state({ state, code, address }) {
           const how = { code: code ?? '', detail: address ?? '' }
@@ -164,10 +181,18 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
         jumps: totals.jumps + (live?.jumps ?? 0),
       }
     },
-    send(target) {
-      const text = `${randomUUID()} ${counter} ${'.'.repeat(40)}`
+    async send(target, named) {
+      const text = freshText()
       const conv = 'to' in target ? pairOf(user, target.to) : target.conversationId
-      return command('send', conv, (live) => live.send({ ...target, text }), hashOfText(text))
+      const call = (live: Client) => live.send({ ...target, ...named, text })
+      const sent = await command('send', conv, call, hashOfText(text))
+      return sent && { conversationId: conv, seq: sent.seq, text }
+    },
+    async edit(conv, seq, named) {
+      const text = freshText()
+      const call = (live: Client) => live.edit(conv, seq, { ...named, text })
+      const sent = await command('edit', conv, call, hashOfText(text))
+      return sent && { conversationId: conv, seq, text }
     },
     command: (op, conv, call) => command(op, conv, call),
     async bounce(awayMs) {
@@ -190,4 +215,10 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
   return device
 }
 
-const pairOf = (a: string, b: string) => (a < b ? `p2p:${a}:${b}` : `p2p:${b}:${a}`)
+/** The first word is in no other text, to be searched for. */
+const freshText = () => `${randomBytes(12).toString('hex')} ${counter} ${'.'.repeat(40)}`
+/** Null: recalled. */
+export const hashOf = (content: Message['content']): string | null =>
+  content === null ? null : hashOfText(content.text ?? '')
+
+export const pairOf = (a: string, b: string) => (a < b ? `p2p:${a}:${b}` : `p2p:${b}:${a}`)

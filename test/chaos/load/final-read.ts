@@ -2,10 +2,12 @@
 import { type Client, connect } from '../../../client/index.ts'
 import { hashOfText } from '../checker/log.ts'
 import type { History } from '../history.ts'
+import { hashOf, type Placed } from './device.ts'
 
 const pageLimit = 200
 const partialRetryMs = 300
 const atOnce = 6
+const searchesPerDevice = 6
 
 export interface FinalRead {
   readonly urls: readonly string[]
@@ -16,12 +18,21 @@ export interface FinalRead {
   }[]
   readonly tokens: Readonly<Record<string, string>>
   readonly history: History
+  /** Texts that stood somewhere once: living, recalled, edited away. */
+  readonly samples: readonly Placed[]
   /** For all of it. */
   readonly msMax: number
 }
 
 /** Answers what could not be read. */
-export async function finalRead({ urls, devices, tokens, history, msMax }: FinalRead): Promise<string[]> {
+export async function finalRead({
+  urls,
+  devices,
+  tokens,
+  history,
+  samples,
+  msMax,
+}: FinalRead): Promise<string[]> {
   const errors: string[] = []
   const untilMs = performance.now() + msMax
   const queue = [...devices]
@@ -37,6 +48,11 @@ export async function finalRead({ urls, devices, tokens, history, msMax }: Final
         const token = tokens[device.user] ?? ''
         const client = await connect({ url: urls, token, deviceId, deviceType: 'chaos' })
         await readOne(client, dev, device.conversations, history, untilMs)
+        // Each device its own part of them, so that all are searched for.
+        const mine = samples.filter(({ conversationId }) => device.conversations.includes(conversationId))
+        const from = mine.length === 0 ? 0 : (devices.indexOf(device) * searchesPerDevice) % mine.length
+        for (const sample of [...mine.slice(from), ...mine.slice(0, from)].slice(0, searchesPerDevice))
+          await searchFor(client, dev, sample, history, untilMs)
         await client.close()
       } catch (error) {
         errors.push(`${dev}: ${String(error)}`)
@@ -56,8 +72,11 @@ async function readOne(
 ): Promise<void> {
   const list = await client.conversations({ limit: 500 })
   history.add({ dev, op: 'listed', phase: 'ok', n: list.length })
-  for (const { conversationId: conv, unread: n, lastSeq: seq } of list)
-    history.add({ dev, op: 'unread', phase: 'ok', conv, n, seq })
+  for (const { conversationId: conv, unread: n, mentions, mentionsAll, lastSeq: seq, preview } of list) {
+    history.add({ dev, op: 'unread', phase: 'ok', conv, n, mentions, mentionsAll, seq })
+    if (preview)
+      history.add({ dev, op: 'preview', phase: 'ok', conv, seq: preview.seq, hash: hashOf(preview.content) })
+  }
   // Groups that were left are not in the list; what was seen of them can still be read.
   const convs = new Set([...list.map((entry) => entry.conversationId), ...seen])
   for (const conv of convs) await readConversation(client, dev, conv, history, untilMs)
@@ -73,13 +92,37 @@ async function readConversation(
   history.add({ dev, op: 'readStart', phase: 'ok', conv })
   for (let after = 0; ; ) {
     const page = await client.history(conv, { after, limit: pageLimit })
-    for (const { seq, packId, content } of page.messages) {
-      const hash = content === null ? null : hashOfText(content.text ?? '')
-      history.add({ dev, op: 'read', phase: 'ok', conv, seq, packId, hash })
+    if (page.partial) {
+      if (performance.now() > untilMs) throw new Error(`${conv} could not be read to its end in time`)
+      await new Promise((resolve) => setTimeout(resolve, partialRetryMs))
+      continue
     }
+    for (const { seq, packId, content } of page.messages)
+      history.add({ dev, op: 'read', phase: 'ok', conv, seq, packId, hash: hashOf(content) })
     if (page.lastSeq > after) after = page.lastSeq
-    if (!page.more && !page.partial) return
-    if (performance.now() > untilMs) throw new Error(`${conv} could not be read to its end in time`)
-    if (page.partial) await new Promise((resolve) => setTimeout(resolve, partialRetryMs))
+    if (!page.more) return
+  }
+}
+
+/** By the first word of the text; `n` of those found carry it. */
+async function searchFor(
+  client: Client,
+  dev: string,
+  { conversationId: conv, seq, text }: Placed,
+  history: History,
+  untilMs: number,
+): Promise<void> {
+  const query = text.split(' ')[0] ?? ''
+  for (;;) {
+    const page = await client.search({ query })
+    if (page.partial) {
+      if (performance.now() > untilMs) throw new Error(`no whole answer to a search in time`)
+      await new Promise((resolve) => setTimeout(resolve, partialRetryMs))
+      continue
+    }
+    const n = page.messages.filter((found) => found.conversationId === conv && found.seq === seq).length
+    history.add({ dev, op: 'search', phase: 'ok', conv, seq, n, hash: hashOfText(text) })
+    if (page.messages.length > n) throw new Error(`a search for a word of ${conv} seq ${seq} found others`)
+    return
   }
 }

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import { openHistory } from '../history.ts'
 import { type Device, openDevice } from './device.ts'
 import { finalRead } from './final-read.ts'
+import { prepareGroups } from './groups.ts'
 import type { FromLoad, LoadConfig, LoadStats, ToLoad } from './protocol.ts'
-import { createTraffic, prepare, type Traffic } from './traffic.ts'
+import { createTraffic, type Traffic } from './traffic.ts'
 
 const config = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as LoadConfig
 const history = openHistory(config.historyFile, 'load')
@@ -37,14 +38,15 @@ function openDevices(): Promise<Device[]> {
 
 async function obey(message: ToLoad): Promise<void> {
   if (message.kind === 'begin') {
-    const prepared = await prepare(devices, config.groups, config.seed)
-    traffic = createTraffic({ devices, ratePerSecond: config.ratePerSecond, seed: config.seed }, prepared)
+    const groups = await prepareGroups(devices, config.groups, config.seed)
+    traffic = createTraffic({ devices, ratePerSecond: config.ratePerSecond, seed: config.seed }, groups)
     traffic.start()
     tell({ kind: 'begun' })
   } else if (message.kind === 'quiet') traffic?.stop()
   else if (message.kind === 'final-read') {
     const errors = await finalRead({
       ...{ urls: config.urls, tokens: config.tokens, history, msMax: message.msMax },
+      samples: traffic?.samples() ?? [],
       devices: devices.map(({ user, name, seen }) => ({ user, name, conversations: [...seen.keys()] })),
     })
     tell({ kind: 'read', errors })

@@ -1,21 +1,17 @@
-/** What the users do: single chats, groups that change, read marks, recalls, devices that come and go. */
+/** What the users do: single chats, groups, read marks, changes of messages, groups and people, devices that come and go. */
 import type { Message } from '../../../client/index.ts'
 import { type Random, randomOf } from '../random.ts'
-import type { Device } from './device.ts'
+import { createMessageChanges } from './changes.ts'
+import type { Device, Named, Placed } from './device.ts'
+import { createGroupChanges, type Group } from './groups.ts'
+import { createPeopleChanges } from './people.ts'
 
 const tickMs = 20
-const markReadShare = 0.04
-const recallShare = 0.005
-const recallAfterMs = 1_500
-const changeEveryMs = 2_500
+/** Share of what a user gets that he marks read, one of them each. */
+const markReadShares = [0, 0.04, 0.1]
+const namedShare = 0.15
+const namedAllShare = 0.03
 const bounceEveryMs = 3_000
-
-interface Group {
-  readonly id: string
-  readonly owner: Device
-  readonly in: Set<string>
-  readonly out: Set<string>
-}
 
 export interface Traffic {
   received(device: Device, message: Message): void
@@ -23,6 +19,8 @@ export interface Traffic {
   stop(): void
   /** Committed seqs of single chats, to tell when all devices have all. */
   lacking(): number
+  /** Texts to be searched for at the end. */
+  samples(): readonly Placed[]
 }
 
 export interface TrafficOptions {
@@ -31,37 +29,40 @@ export interface TrafficOptions {
   readonly seed: number
 }
 
-export interface Prepared {
+/** What all kinds of traffic share. */
+export interface Scene {
+  readonly devices: readonly Device[]
+  readonly users: readonly string[]
   readonly groups: readonly Group[]
+  readonly random: Random
+  /** A device of this user that takes commands now. */
+  deviceOf(user: string): Device | undefined
+  /** Does it later, unless the load has ended by then. */
+  later(ms: number, work: () => void): void
 }
 
-/** Creates the groups: 10 to 20 members each, the first one the owner. */
-export async function prepare(devices: readonly Device[], count: number, seed: number): Promise<Prepared> {
-  const random = randomOf(seed ^ 0x5eed)
-  const users = [...new Set(devices.map((device) => device.user))]
-  const groups = await Promise.all(
-    Array.from({ length: count }, async (_, i) => {
-      const members = random.shuffle(users).slice(0, Math.min(users.length, 10 + random.below(11)))
-      const owner = devices.find((device) => device.user === members[0]) as Device
-      const created = await owner.command('createGroup', undefined, (client) =>
-        client.createGroup({ name: `group ${i}`, members: members.slice(1) }),
-      )
-      const id = created?.conversationId ?? ''
-      const inside = new Set(members)
-      return { id, owner, in: inside, out: new Set(users.filter((user) => !inside.has(user))) }
-    }),
-  )
-  return { groups: groups.filter(({ id }) => id !== '') }
-}
-
-export function createTraffic(options: TrafficOptions, { groups }: Prepared): Traffic {
+export function createTraffic(options: TrafficOptions, groups: readonly Group[]): Traffic {
   const { devices, ratePerSecond } = options
   const random = randomOf(options.seed)
   const users = [...new Set(devices.map((device) => device.user))]
   const committed = new Map<string, number>()
-  const timers: NodeJS.Timeout[] = []
+  const timers = new Set<NodeJS.Timeout>()
   let owed = 0
   let lastMs = 0
+
+  const scene: Scene = {
+    ...{ devices, users, groups, random },
+    deviceOf: (user) => devices.find((device) => device.user === user && !device.away),
+    later(ms, work) {
+      const timer = setTimeout(() => {
+        timers.delete(timer)
+        work()
+      }, ms)
+      timers.add(timer)
+    },
+  }
+  const changes = createMessageChanges(scene)
+  const every = [createGroupChanges(scene), createPeopleChanges(scene)]
 
   const tick = () => {
     const nowMs = performance.now()
@@ -76,60 +77,42 @@ export function createTraffic(options: TrafficOptions, { groups }: Prepared): Tr
     if (device.away) return
     const mine = groups.filter((group) => group.in.has(device.user))
     const group = mine.length > 0 && random.next() < 0.35 ? random.pick(mine) : null
-    const target = group ? { conversationId: group.id } : { to: peerOf(random, users, device.user) }
-    const sent = await device.send(target)
+    const peer = peerOf(random, users, device.user)
+    const target = group ? { conversationId: group.id } : { to: peer }
+    const sent = await device.send(target, namedIn(group ? [...group.in] : [peer]))
     if (!sent) return
     if (!group) committed.set(sent.conversationId, (committed.get(sent.conversationId) ?? 0) + 1)
-    if (random.next() < recallShare)
-      timers.push(
-        setTimeout(() => {
-          const { conversationId: conv, seq } = sent
-          if (device.away) return
-          void device.command('recall', conv, (client) => client.recall(conv, seq))
-        }, recallAfterMs),
-      )
+    changes.sent(device, sent)
   }
 
-  /** The owner lets somebody in or out. Both sets change first, so that no sender is surprised more often than must be. */
-  function changeMembers(): void {
-    if (groups.length === 0) return
-    const group = random.pick(groups)
-    const adding = group.out.size > 0 && (random.next() < 0.5 || group.in.size < 6)
-    const from = [...(adding ? group.out : group.in)].filter((user) => user !== group.owner.user)
-    if (from.length === 0 || group.owner.away) return
-    const user = random.pick(from)
-    if (adding) group.out.delete(user)
-    else group.in.delete(user)
-    const op = adding ? 'addMembers' : 'removeMembers'
-    void group.owner
-      .command(op, group.id, (client) => client[op](group.id, [user]))
-      .then((sent) => {
-        if (sent) (adding ? group.in : group.out).add(user)
-      })
+  function namedIn(whom: readonly string[]): Named {
+    if (random.next() < namedAllShare) return { mentionAll: true }
+    return random.next() < namedShare ? { mentions: random.shuffle(whom).slice(0, 1 + random.below(2)) } : {}
   }
 
   return {
     received(device, message) {
-      if (
-        message.senderId === device.user ||
-        random.next() > markReadShare ||
-        timers.length === 0 ||
-        device.away
-      )
-        return
+      if (timers.size === 0 || device.away || message.senderId === device.user) return
+      changes.received(device, message)
+      const share = markReadShares[users.indexOf(device.user) % markReadShares.length] ?? 0
+      if (random.next() >= share) return
       const { conversationId: conv, seq } = message
       void device.command('markRead', conv, (client) => client.markRead(conv, seq).then(() => null))
     },
     start() {
       lastMs = performance.now()
-      timers.push(
-        setInterval(tick, tickMs),
-        setInterval(changeMembers, changeEveryMs),
-        setInterval(() => void random.pick(devices).bounce(random.between(200, 2_500)), bounceEveryMs),
-      )
+      const bounce = () => {
+        const device = random.pick(devices)
+        changes.whileAway(device)
+        void device.bounce(random.between(200, 2_500))
+      }
+      timers.add(setInterval(tick, tickMs))
+      timers.add(setInterval(bounce, bounceEveryMs))
+      for (const { everyMs, change } of every) timers.add(setInterval(change, everyMs))
     },
     stop() {
-      for (const timer of timers.splice(0)) clearTimeout(timer)
+      for (const timer of timers) clearTimeout(timer)
+      timers.clear()
     },
     lacking() {
       let lacking = 0
@@ -139,11 +122,12 @@ export function createTraffic(options: TrafficOptions, { groups }: Prepared): Tr
             lacking += Math.max(0, count - (device.seen.get(conv) ?? 0))
       return lacking
     },
+    samples: changes.samples,
   }
 }
 
 /** Everybody talks with four others, so that single chats are few enough to have a history. */
-function peerOf(random: Random, users: readonly string[], user: string): string {
+export function peerOf(random: Random, users: readonly string[], user: string): string {
   const at = users.indexOf(user)
   const step = random.pick([1, 3, -1, -3])
   return users[(at + step + users.length) % users.length] ?? user
