@@ -23,9 +23,19 @@ export interface RedisPort {
   batch(calls: readonly RedisCall[]): Promise<readonly RedisReply[]>
 }
 
+/** What one query may take of the store. */
+export interface QueryLimits {
+  /** Rows that it may have to look at. */
+  readonly rowsMax: number
+  readonly timeMsMax: number
+}
+
 export interface ArchivePort {
-  /** Rows as JSON objects; 64-bit integers come as strings. Rejects with a Fault when the store does not answer. */
-  query<Row>(sql: string, params?: Readonly<Record<string, unknown>>): Promise<Row[]>
+  /**
+   * Rows as JSON objects; 64-bit integers come as strings. Rejects with a Fault when the store does not answer, with Fault
+   * `query_limit` when it would take more than it may.
+   */
+  query<Row>(sql: string, params?: Readonly<Record<string, unknown>>, limits?: QueryLimits): Promise<Row[]>
   /** One block, atomic. The same token again within the table's window inserts nothing. */
   insert(table: string, rows: readonly object[], options: { readonly dedupToken: string }): Promise<void>
 }

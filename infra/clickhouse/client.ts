@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { ClickHouseError, createClient } from '@clickhouse/client'
+import type { QueryLimits } from '../../projections/ports.ts'
 import { Fault } from '../../schemas/ports.ts'
 
 export interface ClickHouseOptions {
@@ -23,8 +24,8 @@ export interface ClickHouse {
    * is written once, so a retry after an unknown outcome must send the same rows with the same token.
    */
   insert(table: string, rows: readonly object[], options?: { dedupToken?: string }): Promise<void>
-  /** Rows of a SELECT; parameters are bound by the server: `{name:String}`. */
-  query<T>(sql: string, params?: Record<string, unknown>, options?: { timeoutMs?: number }): Promise<T[]>
+  /** Rows of a SELECT; parameters are bound by the server: `{name:String}`. Fault `query_limit`: it would take more than `limits`. */
+  query<T>(sql: string, params?: Record<string, unknown>, limits?: QueryLimits): Promise<T[]>
   close(): Promise<void>
 }
 
@@ -61,18 +62,13 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouse {
         .insert({ table, values: rows, format: 'JSONEachRow', clickhouse_settings: settings })
         .catch(toFault)
     },
-    query: async <T>(
-      query: string,
-      params?: Record<string, unknown>,
-      { timeoutMs }: { timeoutMs?: number } = {},
-    ) => {
-      const signal = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)
+    query: async <T>(query: string, params?: Record<string, unknown>, limits?: QueryLimits) => {
       const result = await client
         .query({
           query,
           format: 'JSONEachRow',
           ...(params ? { query_params: params } : {}),
-          ...(signal ? { abort_signal: signal } : {}),
+          ...(limits ? { clickhouse_settings: settingsOf(limits) } : {}),
         })
         .catch(toFault)
       return result.json<T>().catch(toFault)
@@ -81,11 +77,25 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouse {
   }
 }
 
+const settingsOf = ({ rowsMax, timeMsMax }: QueryLimits) => ({
+  max_rows_to_read: String(rowsMax),
+  max_execution_time: timeMsMax / 1_000,
+  // One query must not take all cores from the pages and inserts beside it.
+  max_threads: 2,
+})
+
+// TOO_MANY_ROWS, TIMEOUT_EXCEEDED, TOO_SLOW, TOO_MANY_BYTES
+const limitCodes = ['158', '159', '160', '307']
 // Refusals that hold until someone changes the query or the schema: syntax, unknown table, column, database, type.
 const finalCodes = ['62', '60', '81', '47', '16', '36', '53', '6', '26', '27', '46', '497', '516']
 
 function toFault(err: unknown): never {
   if (err instanceof ClickHouseError) {
+    if (limitCodes.includes(err.code))
+      throw new Fault('query_limit', `ClickHouse ${err.code}: the query would take too much`, {
+        retriable: false,
+        cause: err,
+      })
     // The engine's message may quote values; keep the kind and the beginning.
     throw new Fault(
       'clickhouse_refused',

@@ -13,6 +13,8 @@ import { HttpInterfaceError, parseRequest, statusOf } from './chdb-request.ts'
 
 const bodyBytesMax = 64 * 1024 * 1024
 const keepAliveMs = 30_000
+// Query parameters stand in the address: as much of it as a ClickHouse server takes.
+const headerBytesMax = 1024 * 1024
 const gzipAsync = promisify(gzip)
 const gunzipAsync = promisify(gunzip)
 
@@ -23,7 +25,7 @@ if (!dir || !port) {
 }
 mkdirSync(dir, { recursive: true })
 const pool = createChdbPool(dir)
-const server = createServer((req, res) => {
+const server = createServer({ maxHeaderSize: headerBytesMax }, (req, res) => {
   handle(pool, req, res).catch((err: unknown) => fail(res, err))
 })
 server.keepAliveTimeout = keepAliveMs
