@@ -26,7 +26,7 @@ const frame = (of: ClientFrame, value: unknown = null): Input => ({
 })
 const verified: Input = {
   kind: 'verified',
-  verdict: { ok: true, userId: 'alice', expiresAt: T0 + 3_600_000 },
+  verdict: { ok: true, userId: 'alice', rights: [], expiresAt: T0 + 3_600_000 },
 }
 const entered: Input = { kind: 'entered', connectionId: 'c1', gatewayId: 'gw' }
 const tick: Input = { kind: 'tick' }
@@ -190,14 +190,89 @@ describe('an open session', () => {
       ordinal: 2,
     } as const
     const [check] = given(...open, frame(mark)).effects
-    if (check?.do !== 'checkMark') throw new Error('no check')
-    const checked: Input = { kind: 'markChecked', draft: check.draft, packId: mark.packId, code: null }
-    expect(given(...open, frame(mark), checked).effects).toMatchObject([
+    if (check?.do !== 'check') throw new Error('no check')
+    expect(check.check).toEqual({ of: 'mark', conversationId: 'g:x', seq: 2, ordinal: 2 })
+    const checked = (code: 'bad_position' | null): Input => ({
+      kind: 'checked',
+      draft: check.draft,
+      packId: mark.packId,
+      result: { code, target: null },
+    })
+    expect(given(...open, frame(mark), checked(null)).effects).toMatchObject([
       { do: 'append', draft: { stream: 'u:alice' } },
     ])
-    expect(given(...open, frame(mark), { ...checked, code: 'bad_position' }).effects).toMatchObject([
+    expect(given(...open, frame(mark), checked('bad_position')).effects).toMatchObject([
       { frame: { type: 'rejected', code: 'bad_position' } },
     ])
+  })
+
+  it('attaches what was found of an old message to the command that changes it', () => {
+    const target = { seq: 2, ordinal: 2, sender: 'bob', time: 5, packId: Buffer.alloc(16, 1) }
+    const react = {
+      type: 'react',
+      packId: newPackId(T0),
+      conversationId: 'g:x',
+      seq: 2,
+      emoji: '👍',
+      on: true,
+    } as const
+    const [check] = given(...open, frame(react)).effects
+    if (check?.do !== 'check') throw new Error('no check')
+    expect(check.check).toEqual({ of: 'target', conversationId: 'g:x', seq: 2 })
+    const { draft } = check
+    const payloadWith = (found: typeof target | null) => {
+      const checked: Input = {
+        kind: 'checked',
+        draft,
+        packId: react.packId,
+        result: { code: null, target: found },
+      }
+      const [append] = given(...open, frame(react), checked).effects
+      if (append?.do !== 'append') throw new Error('no append')
+      return decodeCommandPayload({ ...append.draft, reply: null })
+    }
+    expect(payloadWith(null)).toMatchObject({ type: 'React', seq: 2, emoji: '👍', on: true, target: null })
+    expect(payloadWith(target)).toMatchObject({ type: 'React', seq: 2, emoji: '👍', on: true, target })
+  })
+
+  it('is sent one overview at a time, in all of its batches', () => {
+    const overview = frame({ type: 'overview', id: 7, limit: null, pages: null })
+    const [asked] = given(...open, overview).effects
+    expect(asked).toMatchObject({ do: 'read', id: 7, request: { kind: 'overview', limit: 50, pages: 20 } })
+    expect(given(...open, overview, overview).effects).toMatchObject([
+      { frame: { type: 'error', id: 7, code: 'rate_limited', retryAfterMs: expect.any(Number) } },
+    ])
+    const batch = { type: 'packed', id: 7, last: true, data: Buffer.alloc(1) } as const
+    const read: Input = { kind: 'read', of: 'overview', answers: [{ ...batch, last: false }, batch] }
+    expect(given(...open, overview, read).effects).toMatchObject([
+      { frame: { last: false } },
+      { frame: { last: true } },
+    ])
+    expect(given(...open, overview, read, overview).effects[0]?.do).toBe('read')
+  })
+
+  it('types at the rate of a person; what is faster is dropped without a word', () => {
+    let session = given(...open).session
+    const type = (conversationId: string) => {
+      const taken = step(session, frame({ type: 'typing', conversationId }), T0, settings)
+      session = taken.session
+      return taken.effects
+    }
+    for (let i = 0; i < limits.typingBurstPerConnectionMax; i++)
+      expect(type('p2p:alice:bob')).toEqual([{ do: 'typing', conversationId: 'p2p:alice:bob' }])
+    expect(type('p2p:alice:bob')).toEqual([])
+    expect(type('p2p:bob:carol')).toMatchObject([{ frame: { type: 'error', code: 'not_member' } }])
+  })
+
+  it('subscribes to the presence of users within limits', () => {
+    const presence = (subscribe: string[], unsubscribe: string[] = []) =>
+      given(...open, frame({ type: 'presence', id: 3, subscribe, unsubscribe })).effects
+    expect(presence(['bob'], ['carol'])).toEqual([
+      { do: 'presence', id: 3, subscribe: ['bob'], unsubscribe: ['carol'] },
+    ])
+    expect(presence(['a}b'])).toMatchObject([{ frame: { type: 'error', id: 3, code: 'bad_id' } }])
+    const many = Array.from({ length: limits.presencePerRequestMax }, (_, i) => `u${i}`)
+    expect(presence(many, ['x'])).toMatchObject([{ frame: { type: 'error', id: 3, code: 'too_many' } }])
   })
 
   it('answers what it cannot read by the best name it has', () => {

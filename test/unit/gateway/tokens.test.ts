@@ -21,10 +21,18 @@ describe('tokens', () => {
     expect(await verifier(secret, clock).verify(token)).toEqual({
       ok: true,
       userId: 'alice',
+      rights: [],
       expiresAt: now + 90_000,
     })
     const late = verifier(secret, { now: () => now + 89_000 })
     expect(await late.verify(token)).toMatchObject({ ok: true })
+  })
+
+  it('a right stands in the token; one that nobody knows gives nothing', async () => {
+    const token = await mintToken(secret, 'carol', 60, { rights: ['observe'], nowMs: now })
+    expect(await verifier(secret, clock).verify(token)).toMatchObject({ ok: true, rights: ['observe'] })
+    const other = forge(hs256, { ...good, rights: ['everything', 'observe', 'observe', 7] })
+    expect(await verifier(secret, clock).verify(other)).toMatchObject({ ok: true, rights: ['observe'] })
   })
 
   it('a remembered token still expires', async () => {
@@ -53,6 +61,7 @@ describe('tokens', () => {
       forge({ ...hs256, jwk: { kty: 'oct', k: 'AAAA' } }, good, Buffer.from('AAAA')),
       'token_invalid',
     ],
+    ['rights that are no list', forge(hs256, { ...good, rights: 'observe' }), 'token_invalid'],
     ['no token at all', '', 'token_invalid'],
   ]
   it.each(refused)('%s is refused', async (_, token, code) => {
