@@ -1,36 +1,113 @@
 /** The decision for any command: de-duplication first, then the rules of the stream's kind. Pure. */
-import { addMembers, createGroup, removeMembers } from './conversation/groups.ts'
+import { addMembers, createGroup, dissolveGroup, removeMembers, setGroup } from './conversation/groups.ts'
+import { answerJoin, requestJoin } from './conversation/joins.ts'
 import { editMessage, recallMessage, sendMessage } from './conversation/messages.ts'
+import { observe } from './conversation/observing.ts'
+import { pinMessage, react } from './conversation/reactions.ts'
+import { answerFriend, block, deleteFriend, requestFriend } from './conversation/relations.ts'
+import { muteAll, muteMember, setRole } from './conversation/roles.ts'
 import { type Asked, type Decide, type Decision, reject } from './processor.ts'
 import { screen } from './screen.ts'
-import type { StreamState } from './state.ts'
+import type { Conversation, GroupState, P2pState, UserState } from './state.ts'
+import { setProfile } from './user/profile.ts'
 import { markRead } from './user/reads.ts'
+import { setSetting } from './user/settings.ts'
+
+type Payload = Parameters<Decide>[2]
 
 export const decide: Decide = (state, command, payload, now) => {
   const screened = screen(state, command, now)
   if (screened) return screened
   if (state.broken) return reject('stream_broken')
-  return decideNew(state, payload, { sender: command.sender, packId: command.packId, now })
+  const { body, stream, seq } = state
+  const asked: Asked = { sender: command.sender, packId: command.packId, now, head: seq }
+  switch (body.kind) {
+    case 'user':
+      return decideUser(body, asked, payload)
+    case 'p2p':
+      return decideMessages(body, asked, payload) ?? decideRelations(body, asked, payload)
+    case 'group':
+      return decideGroup(body, stream, asked, payload)
+  }
 }
 
-function decideNew(state: StreamState, payload: Parameters<Decide>[2], asked: Asked): Decision {
-  const { body, seq } = state
-  if (body.kind === 'user')
-    return payload.type === 'MarkRead' ? markRead(body, asked, payload) : reject('unsupported')
+/** Null: not a matter of every conversation. */
+function decideMessages(body: Conversation, asked: Asked, payload: Payload): Decision | null {
   switch (payload.type) {
     case 'SendMessage':
-      return sendMessage(body, asked, seq, payload)
+      return sendMessage(body, asked, payload)
     case 'RecallMessage':
-      return recallMessage(body, asked, seq, payload)
+      return recallMessage(body, asked, payload)
     case 'EditMessage':
-      return editMessage(body, asked, seq, payload)
-    case 'CreateGroup':
-      return body.kind === 'group' ? createGroup(body, state.stream, asked, payload) : reject('unsupported')
+      return editMessage(body, asked, payload)
+    case 'React':
+      return react(body, asked, payload)
+    case 'PinMessage':
+      return pinMessage(body, asked, payload)
+    case 'Observe':
+      return observe(body, asked, payload)
+    default:
+      return null
+  }
+}
+
+function decideRelations(body: P2pState, asked: Asked, payload: Payload): Decision {
+  switch (payload.type) {
+    case 'RequestFriend':
+      return requestFriend(body, asked, payload)
+    case 'AnswerFriend':
+      return answerFriend(body, asked, payload)
+    case 'DeleteFriend':
+      return deleteFriend(body, asked)
+    case 'Block':
+      return block(body, asked, payload)
+    default:
+      return reject('unsupported')
+  }
+}
+
+function decideGroup(body: GroupState, stream: string, asked: Asked, payload: Payload): Decision {
+  if (payload.type === 'CreateGroup') return createGroup(body, stream, asked, payload)
+  if (!body.exists) return reject('not_member')
+  if (body.dissolved) return reject('dissolved')
+  return decideMessages(body, asked, payload) ?? decideRoster(body, asked, payload)
+}
+
+function decideRoster(body: GroupState, asked: Asked, payload: Payload): Decision {
+  switch (payload.type) {
     case 'AddMembers':
-      return body.kind === 'group' ? addMembers(body, asked, payload) : reject('unsupported')
+      return addMembers(body, asked, payload)
     case 'RemoveMembers':
-      return body.kind === 'group' ? removeMembers(body, asked, payload) : reject('unsupported')
+      return removeMembers(body, asked, payload)
+    case 'DissolveGroup':
+      return dissolveGroup(body, asked)
+    case 'SetGroup':
+      return setGroup(body, asked, payload)
+    case 'RequestJoin':
+      return requestJoin(body, asked, payload)
+    case 'AnswerJoin':
+      return answerJoin(body, asked, payload)
+    case 'SetRole':
+      return setRole(body, asked, payload)
+    case 'MuteMember':
+      return muteMember(body, asked, payload)
+    case 'MuteAll':
+      return muteAll(body, asked, payload)
+    default:
+      return reject('unsupported')
+  }
+}
+
+function decideUser(body: UserState, asked: Asked, payload: Payload): Decision {
+  if (asked.sender !== body.userId) return reject('not_allowed')
+  switch (payload.type) {
     case 'MarkRead':
+      return markRead(body, payload)
+    case 'SetSetting':
+      return setSetting(body, payload)
+    case 'SetProfile':
+      return setProfile(payload)
+    default:
       return reject('unsupported')
   }
 }

@@ -13,6 +13,8 @@ export interface Fold {
   readonly streams: Map<string, StreamState>
   /** Told of a stream before it changes; a running snapshot copies it then. */
   beforeChange: ((state: StreamState) => void) | null
+  /** Streams of another fold of the same records, which is ahead: what is equal is shared, to save memory. */
+  twin: ReadonlyMap<string, StreamState> | null
 }
 
 export const emptyFold = (position: Position = START): Fold => ({
@@ -20,6 +22,7 @@ export const emptyFold = (position: Position = START): Fold => ({
   now: 0,
   streams: new Map(),
   beforeChange: null,
+  twin: null,
 })
 
 /** State of a stream, made at first use. Null when the id names no stream. */
@@ -47,7 +50,7 @@ export function evolveInto(fold: Fold, envelope: Envelope, payload: EventPayload
   fold.beforeChange?.(state)
   try {
     if (payload === null) throw new Error('payload cannot be decoded')
-    evolve(state, envelope, payload)
+    evolve(state, envelope, payload, fold.twin?.get(envelope.stream)?.answers)
   } catch {
     // Seq and ordinal still follow the envelope, so that numbering agrees with readers that could read it.
     if (envelope.kind === 'event') {

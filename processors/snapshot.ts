@@ -6,82 +6,139 @@ import { createHash } from 'node:crypto'
 import type { Position } from '../schemas/accept.ts'
 import type { SnapshotChunk } from '../schemas/records.ts'
 import { emptyFold, type Fold } from './fold.ts'
-import { parseState, type StreamState, serializeState } from './state.ts'
+import { cloneState, type StreamState } from './state.ts'
+import { parseState, textOf } from './state-text.ts'
 
 /** Raised whenever `evolve` learns to keep something it did not keep before; older snapshots are then ignored. */
-export const FOLD_VERSION = 1
+export const FOLD_VERSION = 2
 /** Slots rotate, so that a snapshot being written never destroys the newest complete one. */
 export const SNAPSHOT_SLOTS = 3
-const CHUNK_BYTES = 400_000
+/** A slice is cut at this length, wherever in a stream's line that falls. */
+const SLICE_BYTES = 400_000
+/** What taking up a stream costs, in bytes of text that could be written instead. */
+const STREAM_COST_BYTES = 64
+const NEWLINE = 10
 
 export const snapshotKey = (partition: number, slot: number, chunk: number): string =>
   `${partition}/${slot}/${chunk}`
 
 export interface Snapshotter {
-  /** Copies about `streams` more; true when all are copied. */
-  step(streams: number): boolean
-  /** The finished slices, in order. */
+  /** Writes about `bytes` more of the text; true when all is written. Its pieces are small, whatever a stream's size. */
+  step(bytes: number): boolean
+  /** The slices, in order, once step() said true. */
   finish(): SnapshotChunk[]
   /** Lets go of the fold without a result. */
   abandon(): void
 }
 
+interface Writing {
+  readonly state: StreamState
+  readonly pieces: Iterator<string>
+}
+
 /** Begins a snapshot of the fold as it is now. One at a time per fold. */
 export function beginSnapshot(fold: Fold, id: string): Snapshotter {
   const { position, now } = fold
-  const waiting = new Map(fold.streams)
-  const texts: string[] = []
-  const copy = (state: StreamState) => {
-    if (waiting.delete(state.stream)) texts.push(serializeState(state))
+  // Streams that come later stand behind these in the map.
+  let left = fold.streams.size
+  const streams = fold.streams.values()
+  const taken = new Set<StreamState>()
+  /** Copies of streams that changed before their turn. */
+  const aside: StreamState[] = []
+  const cutter = createCutter()
+  let writing: Writing | null = null
+
+  const next = (): Writing | null => {
+    const copy = aside.pop()
+    if (copy) return { state: copy, pieces: textOf(copy) }
+    left--
+    const state = streams.next().value
+    if (!state || taken.has(state)) return null
+    taken.add(state)
+    return { state, pieces: textOf(state) }
+  }
+  /** Bytes written. */
+  const writePiece = ({ pieces }: Writing): number => {
+    const { value, done } = pieces.next()
+    if (!done) return cutter.write(value)
+    writing = null
+    return cutter.write('\n')
+  }
+  fold.beforeChange = (state) => {
+    while (writing?.state === state) writePiece(writing)
+    if (taken.has(state)) return
+    taken.add(state)
+    if (!isBlank(state)) aside.push(cloneState(state))
   }
   const abandon = () => {
     fold.beforeChange = null
   }
-  fold.beforeChange = copy
   return {
-    step(streams) {
-      let left = streams
-      for (const state of waiting.values()) {
-        if (left-- === 0) break
-        copy(state)
+    step(bytes) {
+      for (let spent = 0; spent < bytes; ) {
+        if (writing) spent += writePiece(writing)
+        else {
+          if (left === 0 && aside.length === 0) return true
+          writing = next()
+          spent += STREAM_COST_BYTES
+        }
       }
-      return waiting.size === 0
+      return false
     },
     finish() {
       abandon()
-      return chunksOf(texts, { id, now, position })
+      const { bodies, hash } = cutter.finish()
+      return bodies.map((body, chunk) => ({
+        id,
+        ...position,
+        now,
+        foldVersion: FOLD_VERSION,
+        chunk,
+        chunks: bodies.length,
+        hash,
+        body,
+      }))
     },
     abandon,
   }
 }
 
-function chunksOf(texts: string[], head: { id: string; now: number; position: Position }): SnapshotChunk[] {
+/** True where nothing was folded yet: the record that is about to change it makes it anew. */
+const isBlank = ({ seq, broken, answers }: StreamState): boolean =>
+  seq === 0 && !broken && answers.order.length === 0
+
+/** Cuts text into slices as it comes, and hashes each when it is full. */
+function createCutter() {
   const bodies: Buffer[] = []
-  let lines: string[] = []
-  let size = 0
-  const flush = () => {
-    bodies.push(Buffer.from(lines.join('\n'), 'utf8'))
-    lines = []
-    size = 0
+  const hash = createHash('sha256')
+  let open = Buffer.allocUnsafe(SLICE_BYTES)
+  let used = 0
+  const close = () => {
+    const body = open.subarray(0, used)
+    hash.update(body)
+    bodies.push(body)
   }
-  for (const text of texts) {
-    if (size > 0 && size + text.length > CHUNK_BYTES) flush()
-    lines.push(text)
-    size += text.length
+  return {
+    /** Bytes written. */
+    write(text: string): number {
+      const bytes = Buffer.from(text, 'utf8')
+      for (let at = 0; at < bytes.length; ) {
+        if (used === SLICE_BYTES) {
+          close()
+          open = Buffer.allocUnsafe(SLICE_BYTES)
+          used = 0
+        }
+        const copied = bytes.copy(open, used, at)
+        used += copied
+        at += copied
+      }
+      return bytes.length
+    },
+    finish() {
+      close()
+      return { bodies, hash: hash.digest() }
+    },
   }
-  if (lines.length > 0 || bodies.length === 0) flush()
-  const hash = hashOf(bodies)
-  const { id, now, position } = head
-  return bodies.map((body, chunk) => ({
-    id,
-    ...position,
-    now,
-    foldVersion: FOLD_VERSION,
-    chunk,
-    chunks: bodies.length,
-    hash,
-    body,
-  }))
 }
 
 function hashOf(bodies: readonly Buffer[]): Buffer {
@@ -116,16 +173,21 @@ export function positionOf(slices: readonly SnapshotChunk[]): Position {
   return { generation, offset, epoch, last }
 }
 
-/** Throws when a body is not what serializeState wrote. */
+/** Throws when the slices are not what a snapshot wrote. */
 export function restoreSnapshot(slices: readonly SnapshotChunk[]): Fold {
   const fold = emptyFold(positionOf(slices))
   fold.now = slices[0]?.now ?? 0
-  for (const slice of slices) {
-    if (slice.body.length === 0) continue
-    for (const line of slice.body.toString('utf8').split('\n')) {
-      const state = parseState(line)
+  let rest: Buffer = Buffer.alloc(0)
+  for (const { body } of slices) {
+    const bytes = rest.length > 0 ? Buffer.concat([rest, body]) : body
+    let from = 0
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, from)) {
+      const state = parseState(bytes.toString('utf8', from, end))
       fold.streams.set(state.stream, state)
+      from = end + 1
     }
+    rest = bytes.subarray(from)
   }
+  if (rest.length > 0) throw new Error('a snapshot ends within a stream')
   return fold
 }

@@ -5,42 +5,61 @@
 import { parseStream } from '../schemas/ids.ts'
 import { type Answers, emptyAnswers, type FirstAnswer } from './answers.ts'
 
-/** What recall and edit need to know of a message. */
-export interface MessageFacts {
-  readonly ordinal: number
-  readonly sender: string
-  readonly time: number
-  /** Hex. */
-  readonly packId: string
-}
-
-export type Role = 'owner' | 'member'
-
-/** Messages of a single chat or group. */
+/** What single chats and groups have in common. */
 export interface Messages {
-  /** Newest messages by seq, oldest first, at most limits.recentMessagesMax. */
-  readonly recent: Map<number, MessageFacts>
+  /** Newest messages in order of seq, at most limits.recentMessagesMax. */
+  readonly recent: FirstAnswer[]
   /** Seqs of recalled messages, for ever, as sorted pairs [from, to, from, to, …]. */
   readonly recalled: number[]
+  /** Seqs of pinned messages, the newest pin last. */
+  readonly pinned: number[]
+  /** Who follows without being a member. */
+  readonly observers: Set<string>
 }
 
 export interface P2pState extends Messages {
   readonly kind: 'p2p'
   readonly users: readonly [string, string]
+  friends: boolean
+  /** Whose friend request waits for an answer. */
+  askedBy: string | null
+  /** Those of the two who block the other. */
+  readonly blockers: Set<string>
 }
+
+export type JoinPolicy = 'open' | 'approval' | 'closed'
+export type AddPolicy = 'members' | 'admins'
 
 export interface GroupState extends Messages {
   readonly kind: 'group'
   exists: boolean
+  dissolved: boolean
+  /** Once over limits.groupNamedMembersMax, for ever. */
+  large: boolean
   name: string
-  readonly members: Map<string, Role>
+  /** A set copies ten times as fast as a map; roles other than `member` stand in `staff`. */
+  readonly members: Set<string>
+  /** Those members who are more than that. */
+  readonly staff: Map<string, 'owner' | 'admin'>
+  joinPolicy: JoinPolicy
+  addPolicy: AddPolicy
+  /** Only owner and admins may speak. */
+  allMuted: boolean
+  /** Until when a user is muted, broker time in ms. Outlives leaving, so that coming back is no way around it. */
+  readonly mutes: Map<string, number>
+  /** Who has asked to join. */
+  readonly requests: Set<string>
 }
 
 export interface UserState {
   readonly kind: 'user'
   readonly userId: string
-  readonly reads: Map<string, { seq: number; ordinal: number }>
+  readonly reads: Map<string, { readonly seq: number; readonly ordinal: number }>
+  /** Keys of the settings that are set. */
+  readonly settings: Set<string>
 }
+
+export type Conversation = P2pState | GroupState
 
 export interface StreamState {
   readonly stream: string
@@ -49,92 +68,59 @@ export interface StreamState {
   /** A released event met an `evolve` that throws: the stream takes no commands, its partition goes on. */
   broken: boolean
   readonly answers: Answers
-  readonly body: P2pState | GroupState | UserState
+  readonly body: Conversation | UserState
 }
 
 /** The state before the first record; null when the id names no stream. */
 export function initialState(stream: string): StreamState | null {
   const ref = parseStream(stream)
-  if (!ref) return null
-  const messages = { recent: new Map<number, MessageFacts>(), recalled: [] }
-  const body: StreamState['body'] =
-    ref.kind === 'p2p'
-      ? { kind: 'p2p', users: ref.users, ...messages }
-      : ref.kind === 'group'
-        ? { kind: 'group', exists: false, name: '', members: new Map(), ...messages }
-        : { kind: 'user', userId: ref.userId, reads: new Map() }
-  return { stream, seq: 0, ordinal: 0, broken: false, answers: emptyAnswers(), body }
+  return ref && { stream, seq: 0, ordinal: 0, broken: false, answers: emptyAnswers(), body: initialBody(ref) }
+}
+
+function initialBody(ref: NonNullable<ReturnType<typeof parseStream>>): StreamState['body'] {
+  if (ref.kind === 'user') return { kind: 'user', userId: ref.userId, reads: new Map(), settings: new Set() }
+  const messages: Messages = { recent: [], recalled: [], pinned: [], observers: new Set() }
+  if (ref.kind === 'p2p')
+    return { kind: 'p2p', users: ref.users, ...messages, friends: false, askedBy: null, blockers: new Set() }
+  return {
+    kind: 'group',
+    ...messages,
+    exists: false,
+    dissolved: false,
+    large: false,
+    name: '',
+    members: new Set(),
+    staff: new Map(),
+    joinPolicy: 'approval',
+    addPolicy: 'members',
+    allMuted: false,
+    mutes: new Map(),
+    requests: new Set(),
+  }
 }
 
 /** A copy that shares nothing mutable with the original. */
-export function cloneState(state: StreamState): StreamState {
-  const { answers, body } = state
+export const cloneState = (state: StreamState): StreamState => ({
+  ...state,
+  answers: { order: [...state.answers.order], floor: state.answers.floor },
+  body: cloneBody(state.body),
+})
+
+function cloneBody(body: StreamState['body']): StreamState['body'] {
+  if (body.kind === 'user') return { ...body, reads: new Map(body.reads), settings: new Set(body.settings) }
+  const messages: Messages = {
+    recent: [...body.recent],
+    recalled: [...body.recalled],
+    pinned: [...body.pinned],
+    observers: new Set(body.observers),
+  }
+  if (body.kind === 'p2p') return { ...body, ...messages, blockers: new Set(body.blockers) }
   return {
-    ...state,
-    answers: { byKey: new Map(answers.byKey), order: [...answers.order], floor: answers.floor },
-    body:
-      body.kind === 'user'
-        ? { ...body, reads: new Map(body.reads) }
-        : body.kind === 'p2p'
-          ? { ...body, recent: new Map(body.recent), recalled: [...body.recalled] }
-          : {
-              ...body,
-              recent: new Map(body.recent),
-              recalled: [...body.recalled],
-              members: new Map(body.members),
-            },
+    ...body,
+    ...messages,
+    members: new Set(body.members),
+    staff: new Map(body.staff),
+    mutes: new Map(body.mutes),
+    requests: new Set(body.requests),
   }
-}
-
-/** JSON text of a state; equal states give equal text. */
-export function serializeState(state: StreamState): string {
-  const { answers, body } = state
-  const entries = answers.order.map((key) => {
-    const a = answers.byKey.get(key) as FirstAnswer
-    return [key, a.seq, a.ordinal, a.time, a.code, a.bodyHash]
-  })
-  const common = [state.stream, state.seq, state.ordinal, state.broken, answers.floor, entries]
-  if (body.kind === 'user')
-    return JSON.stringify([...common, [...body.reads].map(([c, r]) => [c, r.seq, r.ordinal])])
-  const recent = [...body.recent].map(([seq, m]) => [seq, m.ordinal, m.sender, m.time, m.packId])
-  const group = body.kind === 'group' ? [body.exists, body.name, [...body.members]] : null
-  return JSON.stringify([...common, recent, body.recalled, group])
-}
-
-type Common = [
-  string,
-  number,
-  number,
-  boolean,
-  number,
-  [string, number, number, number, FirstAnswer['code'], number][],
-]
-type RecentRow = [number, number, string, number, string]
-
-/** Inverse of serializeState. Throws on anything else. */
-export function parseState(text: string): StreamState {
-  const row = JSON.parse(text) as [...Common, ...unknown[]]
-  const [stream, seq, ordinal, broken, floor, entries, ...rest] = row
-  const state = initialState(stream)
-  if (!state) throw new Error('a snapshot names no stream')
-  Object.assign(state, { seq, ordinal, broken })
-  state.answers.floor = floor
-  for (const [key, s, o, time, code, bodyHash] of entries) {
-    state.answers.order.push(key)
-    state.answers.byKey.set(key, { seq: s, ordinal: o, time, code, bodyHash })
-  }
-  const { body } = state
-  if (body.kind === 'user') {
-    for (const [c, s, o] of rest[0] as [string, number, number][]) body.reads.set(c, { seq: s, ordinal: o })
-    return state
-  }
-  for (const [s, o, sender, time, packId] of rest[0] as RecentRow[])
-    body.recent.set(s, { ordinal: o, sender, time, packId })
-  body.recalled.push(...(rest[1] as number[]))
-  if (body.kind === 'group') {
-    const [exists, name, members] = rest[2] as [boolean, string, [string, Role][]]
-    Object.assign(body, { exists, name })
-    for (const [user, role] of members) body.members.set(user, role)
-  }
-  return state
 }

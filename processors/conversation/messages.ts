@@ -1,83 +1,53 @@
 /** Sending, recalling and editing in single chats and groups. */
-import type { CodeName } from '../../schemas/codes.ts'
 import { limits } from '../../schemas/limits.ts'
-import type { CommandPayload, Target } from '../../schemas/records.ts'
-import { has } from '../intervals.ts'
-import { type Asked, type Decision, happened, reject } from '../processor.ts'
-import type { GroupState, P2pState } from '../state.ts'
+import { type Asked, type CommandOf, type Decision, happened, reject } from '../processor.ts'
+import type { Conversation } from '../state.ts'
+import { barredFromSpeaking, barredInChat, barredInGroup } from './access.ts'
+import { findTarget } from './targets.ts'
 
-type Conversation = P2pState | GroupState
-type Of<T extends CommandPayload['type']> = Extract<CommandPayload, { type: T }>
-
-/** Null when the user may take part now. */
-export function outsider(body: Conversation, user: string): CodeName | null {
-  const inside = body.kind === 'p2p' ? body.users.includes(user) : body.exists && body.members.has(user)
-  return inside ? null : 'not_member'
-}
-
-export function sendMessage(
-  body: Conversation,
-  asked: Asked,
-  seq: number,
-  command: Of<'SendMessage'>,
-): Decision {
-  const barred = outsider(body, asked.sender)
-  if (barred) return reject(barred)
-  if (command.replyTo !== null && (command.replyTo < 1 || command.replyTo > seq))
-    return reject('bad_position')
+export function sendMessage(body: Conversation, asked: Asked, command: CommandOf<'SendMessage'>): Decision {
   const { contentType, content, keyId, mentions, mentionAll, replyTo } = command
+  const barred = barredFromSpeaking(body, asked, 'speak', mentionAll)
+  if (barred) return reject(barred)
+  if (replyTo !== null && (replyTo < 1 || replyTo > asked.head)) return reject('bad_position')
   return happened({ type: 'MessageSent', contentType, content, keyId, mentions, mentionAll, replyTo })
 }
 
+/** Those who may recall the messages of others have no window for their own either. */
 export function recallMessage(
   body: Conversation,
   asked: Asked,
-  head: number,
-  command: Of<'RecallMessage'>,
+  command: CommandOf<'RecallMessage'>,
 ): Decision {
-  const found = findTarget(body, asked, head, command)
+  const { sender, now } = asked
+  const barredFrom = (action: 'recallOwn' | 'recallOthers') =>
+    body.kind === 'p2p' ? barredInChat(body, sender, action) : barredInGroup(body, sender, action)
+  const barred = barredFrom('recallOwn')
+  if (barred) return reject(barred)
+  const found = findTarget(body, asked.head, command)
   if ('code' in found) return reject(found.code)
   const { target } = found
-  if (has(body.recalled, target.seq)) return reject('already_recalled')
-  const admin = body.kind === 'group' && body.members.get(asked.sender) === 'owner'
-  if (!admin) {
-    if (target.sender !== asked.sender) return reject('not_author')
-    if (asked.now - target.time > limits.recallWindowMs) return reject('too_old')
-  }
+  const barredFromOthers = barredFrom('recallOthers')
+  if (barredFromOthers && target.sender !== sender) return reject(barredFromOthers)
+  if (barredFromOthers && now - target.time > limits.recallWindowMs) return reject('too_old')
   return happened({ type: 'MessageRecalled', target })
 }
 
-export function editMessage(
-  body: Conversation,
-  asked: Asked,
-  head: number,
-  command: Of<'EditMessage'>,
-): Decision {
-  const found = findTarget(body, asked, head, command)
+export function editMessage(body: Conversation, asked: Asked, command: CommandOf<'EditMessage'>): Decision {
+  const { contentType, content, keyId, mentions, mentionAll } = command
+  const barred = barredFromSpeaking(body, asked, 'editOwn', mentionAll)
+  if (barred) return reject(barred)
+  const found = findTarget(body, asked.head, command)
   if ('code' in found) return reject(found.code)
   const { target } = found
-  if (has(body.recalled, target.seq)) return reject('already_recalled')
-  if (target.sender !== asked.sender) return reject('not_author')
+  if (target.sender !== asked.sender) {
+    const { sender } = asked
+    const code =
+      body.kind === 'p2p'
+        ? barredInChat(body, sender, 'editOthers')
+        : barredInGroup(body, sender, 'editOthers')
+    if (code) return reject(code)
+  }
   if (asked.now - target.time > limits.editWindowMs) return reject('too_old')
-  const { contentType, content, keyId, mentions, mentionAll } = command
   return happened({ type: 'MessageEdited', target, contentType, content, keyId, mentions, mentionAll })
-}
-
-/** The target's facts: from the fold where it keeps them, else those that the gateway attached from an accepted record. */
-function findTarget(
-  body: Conversation,
-  asked: Asked,
-  head: number,
-  command: { seq: number; target: Target | null },
-): { target: Target } | { code: CodeName } {
-  const barred = outsider(body, asked.sender)
-  if (barred) return { code: barred }
-  const { seq, target } = command
-  if (seq < 1 || seq > head) return { code: 'bad_position' }
-  const kept = body.recent.get(seq)
-  if (kept) return { target: { seq, ...kept, packId: Buffer.from(kept.packId, 'hex') } }
-  const oldestKept = body.recent.keys().next().value
-  const forgotten = body.recent.size === limits.recentMessagesMax && seq < (oldestKept as number)
-  if (!forgotten) return { code: 'no_such_message' }
-  return target && target.seq === seq ? { target } : { code: 'too_old' }
 }

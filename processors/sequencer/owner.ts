@@ -84,9 +84,15 @@ export function createOwner(options: OwnerOptions, start: Fold = emptyFold()): O
   /** Acknowledged appends that were not read back yet, oldest first. */
   let acknowledged: { end: number; lastSource: number }[] = []
 
+  /** Decided state begins anew on top of what was read back. */
+  const forget = () => {
+    decided = new Map()
+    tail.twin = decided
+  }
+
   const giveUp = () => {
     phase = { name: 'reading' }
-    decided = new Map()
+    forget()
     acknowledged = []
   }
 
@@ -103,7 +109,7 @@ export function createOwner(options: OwnerOptions, start: Fold = emptyFold()): O
   const settle = () => {
     if (phase.name === 'catching-up' && tail.position.offset > phase.claim) {
       if (tail.position.epoch !== phase.claim) return giveUp()
-      decided = new Map()
+      forget()
       decidedLast = tail.position.last
       now = tail.now
       phase = { name: 'owning', epoch: phase.claim }
@@ -155,7 +161,11 @@ export function createOwner(options: OwnerOptions, start: Fold = emptyFold()): O
         if (record.offset !== decidedLast + 1) throw new SourceGap(decidedLast + 1, record.offset)
         now = Math.max(now, record.timestamp)
         const answer = answerCommand({ generation, epoch: phase.epoch, now, decide, stateOf }, record)
-        evolveInto({ ...tail, streams: decided, beforeChange: null }, answer.envelope, answer.payload)
+        evolveInto(
+          { ...tail, streams: decided, beforeChange: null, twin: null },
+          answer.envelope,
+          answer.payload,
+        )
         decidedLast = record.offset
         written.push(answer)
       }

@@ -1,15 +1,9 @@
 /** Read positions, in the reader's own stream. They only move forward. */
 import { parseStream } from '../../schemas/ids.ts'
-import type { CommandPayload } from '../../schemas/records.ts'
-import { type Asked, type Decision, happened, reject } from '../processor.ts'
+import { type CommandOf, type Decision, happened, reject } from '../processor.ts'
 import type { UserState } from '../state.ts'
 
-export function markRead(
-  body: UserState,
-  asked: Asked,
-  command: Extract<CommandPayload, { type: 'MarkRead' }>,
-): Decision {
-  if (asked.sender !== body.userId) return reject('not_allowed')
+export function markRead(body: UserState, command: CommandOf<'MarkRead'>): Decision {
   const conversation = parseStream(command.conversationId)
   if (!conversation || conversation.kind === 'user') return reject('bad_id')
   if (command.seq < 1 || command.ordinal < 0 || command.ordinal > command.seq) return reject('bad_position')

@@ -48,11 +48,65 @@ export const edit = (
   seq: number,
   text: string,
   target: Payload<'EditMessage'>['target'] = null,
+  more: Partial<Payload<'EditMessage'>> = {},
 ): CommandPayload => ({
   type: 'EditMessage',
   seq,
   target,
   ...content(text),
+  ...more,
+})
+export const react = (seq: number, emoji = '👍', on = true): CommandPayload => ({
+  type: 'React',
+  seq,
+  target: null,
+  emoji,
+  on,
+})
+export const pin = (
+  seq: number,
+  on = true,
+  target: Payload<'PinMessage'>['target'] = null,
+): CommandPayload => ({ type: 'PinMessage', seq, target, on })
+export const dissolve = (): CommandPayload => ({ type: 'DissolveGroup' })
+export const requestJoin = (note = ''): CommandPayload => ({ type: 'RequestJoin', note })
+export const answerJoin = (user: string, accept = true): CommandPayload => ({
+  type: 'AnswerJoin',
+  user,
+  accept,
+})
+export const setRole = (user: string, role: string): CommandPayload => ({ type: 'SetRole', user, role })
+export const mute = (user: string, forMs: number): CommandPayload => ({ type: 'MuteMember', user, forMs })
+export const muteAll = (on = true): CommandPayload => ({ type: 'MuteAll', on })
+export const setGroup = (fields: Partial<Payload<'SetGroup'>>): CommandPayload => ({
+  type: 'SetGroup',
+  name: null,
+  avatar: null,
+  announcement: null,
+  custom: null,
+  joinPolicy: null,
+  addPolicy: null,
+  ...fields,
+})
+export const observe = (on = true): CommandPayload => ({ type: 'Observe', on })
+export const requestFriend = (note = ''): CommandPayload => ({ type: 'RequestFriend', note })
+export const answerFriend = (accept = true): CommandPayload => ({ type: 'AnswerFriend', accept })
+export const deleteFriend = (): CommandPayload => ({ type: 'DeleteFriend' })
+export const block = (on = true): CommandPayload => ({ type: 'Block', on })
+export const setSetting = (key: string, value: string | null): CommandPayload => ({
+  type: 'SetSetting',
+  key,
+  value,
+})
+export const setProfile = (fields: Partial<Payload<'SetProfile'>>): CommandPayload => ({
+  type: 'SetProfile',
+  name: null,
+  avatar: null,
+  birthday: null,
+  region: null,
+  gender: null,
+  custom: null,
+  ...fields,
 })
 export const markRead = (conversationId: string, seq: number, ordinal: number): CommandPayload => ({
   type: 'MarkRead',

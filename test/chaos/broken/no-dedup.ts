@@ -4,7 +4,7 @@ import { patch } from './patch.ts'
 patch([
   {
     file: 'processors/screen.ts',
-    find: 'const first = state.answers.byKey.get(answerKey(command.sender, command.packId))',
-    put: 'answerKey(command.sender, command.packId); const first = state.answers.byKey.get("") ',
+    find: 'const first = answerTo(state.answers, answerKey(command.sender, command.packId))',
+    put: 'const first = answerTo(state.answers, (answerKey(command.sender, command.packId), ""))',
   },
 ])

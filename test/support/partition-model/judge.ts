@@ -1,7 +1,7 @@
 /** What must hold of a partition at the end of any schedule, told from its log alone. */
 import { emptyFold, type Fold, foldRecord } from '../../../processors/fold.ts'
 import { restoreSnapshot } from '../../../processors/snapshot.ts'
-import { serializeState } from '../../../processors/state.ts'
+import { serializeState } from '../../../processors/state-text.ts'
 import { formatPosition, parsePosition } from '../../../schemas/accept.ts'
 import type { Envelope, EventPayload } from '../../../schemas/records.ts'
 import { type Clients, keyOf } from './clients.ts'

@@ -47,18 +47,13 @@ export function createSnapshotTopic(random: Random): SnapshotTopic {
   }
 }
 
-/** The same snapshot in up to `count` slices: small states would otherwise always fit in one. */
+/** The same snapshot in up to `count` slices, cut anywhere: small states would otherwise always fit in one. */
 function sliced(chunks: readonly SnapshotChunk[], count: number): SnapshotChunk[] {
-  const lines = chunks.flatMap((chunk) =>
-    chunk.body.length === 0 ? [] : chunk.body.toString('utf8').split('\n'),
-  )
   const first = chunks[0] as SnapshotChunk
-  const per = Math.max(1, Math.ceil(lines.length / count))
+  const whole = Buffer.concat(chunks.map((chunk) => chunk.body))
+  const per = Math.max(1, Math.ceil(whole.length / count))
   const bodies: Buffer[] = []
-  for (let at = 0; at < Math.max(1, lines.length); at += per)
-    bodies.push(Buffer.from(lines.slice(at, at + per).join('\n'), 'utf8'))
-  const hash = createHash('sha256')
-  for (const body of bodies) hash.update(body)
-  const digest = hash.digest()
+  for (let at = 0; at < Math.max(1, whole.length); at += per) bodies.push(whole.subarray(at, at + per))
+  const digest = createHash('sha256').update(whole).digest()
   return bodies.map((body, chunk) => ({ ...first, chunk, chunks: bodies.length, hash: digest, body }))
 }

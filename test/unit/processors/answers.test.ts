@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { answerKey, emptyAnswers, type FirstAnswer, remember } from '../../../processors/answers.ts'
+import { type Answers, answerKey, emptyAnswers, remember } from '../../../processors/answers.ts'
 import { limits } from '../../../schemas/limits.ts'
 import { edit, packId, recall, send, T0 } from '../../support/commands.ts'
 import { by, given, scene } from '../../support/given.ts'
@@ -66,7 +66,7 @@ describe('a packId of the future', () => {
     expect(on.say(by('a', send('hi'), { packId: far, at: 1 })).payload).toMatchObject({
       code: 'pack_id_ahead',
     })
-    expect(on.state().answers.byKey.size).toBe(0)
+    expect(on.state().answers.order).toEqual([])
     expect(on.say(by('a', send('hi'), { packId: far, at: 2 })).payload.type).toBe('MessageSent')
   })
 
@@ -80,32 +80,36 @@ describe('a packId of the future', () => {
     const on = scene(AB)
     const far = packId(T0 + 1e9)
     on.say(by('a', send('hi'), { packId: far, command: { payload: Buffer.from([1]) } }))
-    expect(on.state().answers.byKey.size).toBe(0)
+    expect(on.state().answers.order).toEqual([])
   })
 })
 
 describe('what was forgotten', () => {
-  const answer: FirstAnswer = { seq: 0, ordinal: 0, time: 0, code: 'internal', bodyHash: 0 }
+  const note = (answers: Answers, time: number) => {
+    const key = answerKey('a', packId(time))
+    remember(answers, { key, seq: 0, ordinal: 0, time: 0, code: 'internal', bodyHash: 0 })
+  }
   const filled = (count: number) => {
     const answers = emptyAnswers()
-    for (let i = 0; i < count; i++) remember(answers, answerKey('a', packId(T0 + i)), answer)
+    for (let i = 0; i < count; i++) note(answers, T0 + i)
     return answers
   }
 
   test('begins with the lowest packId time, whatever the order of arrival', () => {
     const answers = filled(MAX)
     expect(answers.floor).toBe(-1)
-    remember(answers, answerKey('a', packId(T0 - 5)), answer)
+    note(answers, T0 - 5)
     expect(answers.floor).toBe(T0 - 5)
-    remember(answers, answerKey('a', packId(T0 + MAX)), answer)
+    note(answers, T0 + MAX)
     expect(answers.floor).toBe(T0)
-    expect(answers.byKey.size).toBe(MAX)
-    expect(answers.order).toEqual([...answers.byKey.keys()].sort())
+    const keys = answers.order.map(({ key }) => key)
+    expect(new Set(keys).size).toBe(MAX)
+    expect(keys).toEqual([...keys].sort())
   })
 
   test('raises a floor that never sinks', () => {
     const answers = filled(MAX + 10)
-    remember(answers, answerKey('a', packId(T0 - 99)), answer)
+    note(answers, T0 - 99)
     expect(answers.floor).toBe(T0 + 9)
   })
 
@@ -116,7 +120,7 @@ describe('what was forgotten', () => {
     expect(at(T0 + 10)).toMatchObject({ type: 'Rejection', code: 'pack_id_expired' })
     expect(at(T0 + 11).type).toBe('MessageSent')
     expect(on.state().answers).toMatchObject({ floor: T0 + 10 })
-    expect(on.state().answers.byKey.size).toBe(1)
+    expect(on.state().answers.order).toHaveLength(1)
   })
 
   test('a refusal as expired tells where the stream stands, for the look-up', () => {

@@ -6,7 +6,7 @@ import {
   positionOf,
   restoreSnapshot,
 } from '../../../processors/snapshot.ts'
-import { serializeState } from '../../../processors/state.ts'
+import { serializeState } from '../../../processors/state-text.ts'
 import type { SnapshotChunk } from '../../../schemas/records.ts'
 import { claimRecord, eventRecord } from '../../support/events.ts'
 

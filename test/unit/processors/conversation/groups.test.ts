@@ -2,13 +2,25 @@ import { describe, expect, test } from 'vitest'
 import type { GroupState } from '../../../../processors/state.ts'
 import { groupStream, newGroupId } from '../../../../schemas/ids.ts'
 import { limits } from '../../../../schemas/limits.ts'
-import { addMembers, create, packId, recall, removeMembers, send, T0 } from '../../../support/commands.ts'
-import { by, given, type Said } from '../../../support/given.ts'
+import {
+  addMembers,
+  create,
+  dissolve,
+  observe,
+  packId,
+  recall,
+  removeMembers,
+  requestJoin,
+  send,
+  setGroup,
+  setRole,
+  T0,
+} from '../../../support/commands.ts'
+import { by, given, type Said, scene } from '../../../support/given.ts'
 
 const ID = packId(T0, 42)
 const G = groupStream(newGroupId('a', ID))
 const created = (...members: string[]): Said => by('a', create('team', ...members), { packId: ID })
-const people = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `u${from + i}`)
 
 describe('creating a group', () => {
   test('the creator is its owner and a member; doubled names count once', () => {
@@ -18,10 +30,9 @@ describe('creating a group', () => {
       members: ['a', 'b'],
     })
     expect(envelope).toMatchObject({ seq: 1, ordinal: 0 })
-    expect([...(scene.state().body as GroupState).members]).toEqual([
-      ['a', 'owner'],
-      ['b', 'member'],
-    ])
+    const { members, staff } = scene.state().body as GroupState
+    expect([...members]).toEqual(['a', 'b'])
+    expect([...staff]).toEqual([['a', 'owner']])
   })
 
   test('a retry of the creation is answered with the first seq', () => {
@@ -36,16 +47,6 @@ describe('creating a group', () => {
       .when(by('a', create('x'), { packId: packId(T0, 43) }))
       .rejection('bad_id')
     given('g:known-name').when(created()).rejection('bad_id')
-  })
-
-  test('more members than a group may have are refused', () => {
-    const full = people(limits.groupMembersMax)
-    given(G)
-      .when(created(...full))
-      .rejection('group_full')
-    given(G)
-      .when(created(...full.slice(1)))
-      .event('GroupCreated')
   })
 })
 
@@ -74,13 +75,23 @@ describe('adding members', () => {
       .rejection('no_change')
   })
 
-  test('a group never grows over its limit', () => {
-    const almost = created(...people(limits.groupMembersMax - 2))
-    given(G, almost)
-      .when(by('a', addMembers('x', 'y')))
-      .rejection('group_full')
-    given(G, almost)
-      .when(by('a', addMembers('x')))
+  test('twice changes nothing the second time', () => {
+    given(G, created('b'), by('b', addMembers('c')))
+      .when(by('a', addMembers('c')))
+      .rejection('no_change')
+  })
+
+  test('is for admins only where the group says so', () => {
+    const closed = [
+      created('b', 'c'),
+      by('a', setRole('b', 'admin')),
+      by('a', setGroup({ addPolicy: 'admins' })),
+    ]
+    given(G, ...closed)
+      .when(by('c', addMembers('d')))
+      .rejection('not_allowed')
+    given(G, ...closed)
+      .when(by('b', addMembers('d')))
       .event('MembersAdded')
   })
 
@@ -98,7 +109,7 @@ describe('removing members', () => {
       .rejection('not_member')
   })
 
-  test('anyone may leave; nobody removes another but the owner', () => {
+  test('anyone may leave; a member removes nobody else', () => {
     given(G, created('b', 'c'))
       .when(by('b', removeMembers('b')))
       .event('MembersRemoved', { members: ['b'] })
@@ -110,12 +121,48 @@ describe('removing members', () => {
       .rejection('not_allowed')
   })
 
-  test('the owner stays', () => {
+  test('the owner stays until the group is handed over', () => {
     given(G, created('b'))
       .when(by('a', removeMembers('a')))
       .rejection('not_allowed')
     given(G, created('b'))
       .when(by('b', removeMembers('a')))
+      .rejection('not_allowed')
+    given(G, created('b'), by('a', setRole('b', 'owner')))
+      .when(by('a', removeMembers('a')))
+      .event('MembersRemoved')
+  })
+
+  test('an admin removes members, and leaves, but removes no admin and not the owner', () => {
+    const staffed = [created('b', 'c', 'd'), by('a', setRole('b', 'admin')), by('a', setRole('c', 'admin'))]
+    given(G, ...staffed)
+      .when(by('b', removeMembers('d', 'b')))
+      .event('MembersRemoved', { members: ['d', 'b'] })
+    for (const other of ['a', 'c'])
+      given(G, ...staffed)
+        .when(by('b', removeMembers('d', other)))
+        .rejection('not_allowed')
+  })
+
+  test('a member who was removed while sending is refused: the order of the log decides', () => {
+    const on = scene(G)
+    on.say(created('b'))
+    const sent = { ...by('b', send('just in time')), at: 5 }
+    expect(on.say(sent).payload.type).toBe('MessageSent')
+    expect(on.say(by('a', removeMembers('b'))).payload.type).toBe('MembersRemoved')
+    expect(on.say(by('b', send('too late'))).payload).toMatchObject({ code: 'not_member' })
+    expect(on.state()).toMatchObject({ seq: 3, ordinal: 1 })
+  })
+
+  test('an admin who was removed and comes back is a member like any other', () => {
+    given(
+      G,
+      created('b', 'c'),
+      by('a', setRole('b', 'admin')),
+      by('a', removeMembers('b')),
+      by('a', addMembers('b')),
+    )
+      .when(by('b', removeMembers('c')))
       .rejection('not_allowed')
   })
 
@@ -132,6 +179,55 @@ describe('removing members', () => {
     given(G, created('b'), by('a', removeMembers('b')), by('a', addMembers('b')))
       .when(by('b', send('hi')))
       .event('MessageSent')
+  })
+})
+
+describe('changing a group', () => {
+  test('only what is named is in the event, and it holds from then on', () => {
+    given(G, created('b'))
+      .when(by('a', setGroup({ name: 'new', joinPolicy: 'closed' })))
+      .event('GroupSet', { name: 'new', joinPolicy: 'closed', avatar: null, addPolicy: null })
+    given(G, created('b'), by('a', setGroup({ joinPolicy: 'closed' })))
+      .when(by('x', requestJoin()))
+      .rejection('not_allowed')
+  })
+
+  test('nothing named changes nothing; no name and no such policy are refused', () => {
+    const { when } = given(G, created('b'))
+    when(by('a', setGroup({}))).rejection('no_change')
+    when(by('a', setGroup({ name: '' }))).rejection('bad_content')
+    when(by('a', setGroup({ joinPolicy: 'anyhow' }))).rejection('bad_frame')
+    when(by('a', setGroup({ addPolicy: 'nobody' }))).rejection('bad_frame')
+  })
+})
+
+describe('a dissolved group', () => {
+  const gone = [created('b', 'c'), by('b', send('hi')), by('a', dissolve())]
+
+  test.each([
+    ['sending', 'a', send('hi')],
+    ['recalling', 'b', recall(2)],
+    ['leaving', 'b', removeMembers('b')],
+    ['adding', 'a', addMembers('d')],
+    ['changing it', 'a', setGroup({ name: 'x' })],
+    ['dissolving it again', 'a', dissolve()],
+    ['asking to join', 'x', requestJoin()],
+    ['observing', 'x', observe()],
+  ])('takes nothing more: %s', (_, user, payload) => {
+    given(G, ...gone)
+      .when(by(user, payload))
+      .rejection('dissolved')
+  })
+
+  test('keeps its last members, who may read on', () => {
+    const body = given(G, ...gone).scene.state().body as GroupState
+    expect([...body.members]).toEqual(['a', 'b', 'c'])
+  })
+
+  test('is made by nobody anew', () => {
+    given(G, ...gone)
+      .when(by('a', create('team'), { packId: packId(T0, 42), command: { device: 'd2' } }))
+      .repeat({ seq: 1 })
   })
 })
 

@@ -1,0 +1,15 @@
+/** A user's settings, the same on all devices. Values are the clients' own; the fold knows only which keys are set. */
+import { limits } from '../../schemas/limits.ts'
+import { type CommandOf, type Decision, happened, reject } from '../processor.ts'
+import type { UserState } from '../state.ts'
+
+const KEY = new RegExp(`^[A-Za-z0-9_.:-]{1,${limits.settingKeyBytesMax}}$`)
+
+export function setSetting(body: UserState, { key, value }: CommandOf<'SetSetting'>): Decision {
+  if (!KEY.test(key)) return reject('bad_frame')
+  const known = body.settings.has(key)
+  if (value === null) return known ? happened({ type: 'SettingSet', key, value }) : reject('no_change')
+  if (Buffer.byteLength(value, 'utf8') > limits.settingValueBytesMax) return reject('content_too_large')
+  if (!known && body.settings.size >= limits.settingsPerUserMax) return reject('too_many')
+  return happened({ type: 'SettingSet', key, value })
+}
