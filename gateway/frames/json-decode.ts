@@ -8,6 +8,8 @@ interface Shape {
   readonly fields: ReadonlySet<string>
   readonly nullable: readonly string[]
   readonly hasContent: boolean
+  /** Fields that are lists of records. */
+  readonly lists: readonly string[]
   invalidAt(value: unknown): string | null
 }
 
@@ -20,6 +22,7 @@ const shapes: ReadonlyMap<string, Shape> = new Map(
       fields: new Set(fields.map((field) => field.name)),
       nullable: fields.filter(isNullable).map((field) => field.name),
       hasContent: fields.some((field) => field.name === 'content'),
+      lists: fields.filter(isListOfRecords).map((field) => field.name),
       invalidAt: of.invalidAt,
     }
     return [type, shape]
@@ -29,6 +32,15 @@ const shapes: ReadonlyMap<string, Shape> = new Map(
 function isNullable(field: FieldSchema): boolean {
   return Array.isArray(field.type) && field.type.includes('null')
 }
+
+function isListOfRecords({ type }: FieldSchema): boolean {
+  const { items } = type as { items?: { type?: unknown } }
+  return items?.type === 'record'
+}
+
+/** avsc looks a field up by name in an object, where it finds whatever every object inherits. */
+const hasInheritedName = (record: unknown): boolean =>
+  Object.keys(record as object).some((name) => name in Object.prototype)
 
 /** Decodes one frame. Null fields may be left out; a field that the frame does not have is refused by name. */
 export function decodeJson(bytes: Buffer): Decoded {
@@ -65,6 +77,10 @@ export function decodeJson(bytes: Buffer): Decoded {
   const { type: _, ...fields } = value
   const wrong = shape.invalidAt(fields)
   if (wrong !== null) return unreadable('bad_frame', `Field ${shown(wrong)} does not fit ${type}.`, value)
+  for (const list of shape.lists) {
+    if ((fields[list] as unknown[]).some(hasInheritedName))
+      return unreadable('bad_frame', `There is no such field in ${shown(list)} of ${type}.`, value)
+  }
   return { ok: true, frame: value as ClientFrame, content }
 }
 

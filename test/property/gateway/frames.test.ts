@@ -2,36 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { frameCodecs } from '../../../gateway/frames/codecs.ts'
 import { type ClientFrame, clientFrames, type ServerFrame, serverFrames } from '../../../schemas/frames.ts'
+import { framesOf } from '../../support/any-frame.ts'
 import { decodeServerAvro, encodeClientAvro } from '../../support/gateway-client.ts'
 
-type Schema = string | readonly Schema[] | { type: string; [key: string]: unknown }
-
-/** Values of an Avro schema; strings named `content` are JSON texts. */
-function anyOf(schema: Schema, name: string): fc.Arbitrary<unknown> {
-  if (Array.isArray(schema)) return fc.oneof(...schema.map((branch: Schema) => anyOf(branch, name)))
-  if (typeof schema === 'string') {
-    if (schema === 'null') return fc.constant(null)
-    if (schema === 'boolean') return fc.boolean()
-    if (schema === 'int') return fc.integer()
-    if (schema === 'long') return fc.integer({ min: -(2 ** 52), max: 2 ** 52 - 1 })
-    if (name === 'content') return fc.json({ maxDepth: 4 })
-    return fc.string({ unit: 'grapheme' })
-  }
-  const of = schema as { type: string; fields?: Field[]; items?: Schema; symbols?: string[] }
-  if (of.type === 'array') return fc.array(anyOf(of.items ?? 'null', name), { maxLength: 4 })
-  if (of.type === 'enum') return fc.constantFrom(...(of.symbols ?? []))
-  return recordOf(of.fields ?? [])
-}
-type Field = { name: string; type: Schema }
-const recordOf = (fields: readonly Field[]): fc.Arbitrary<Record<string, unknown>> =>
-  fc.record(Object.fromEntries(fields.map((field) => [field.name, anyOf(field.type, field.name)])))
-
-const framesOf = <F>(table: Record<string, { schema: { fields: readonly unknown[] } }>): fc.Arbitrary<F> =>
-  fc.oneof(
-    ...Object.entries(table).map(([type, of]) =>
-      recordOf(of.schema.fields as Field[]).map((fields) => ({ type, ...fields }) as F),
-    ),
-  )
 const clientFrame = framesOf<ClientFrame>(clientFrames)
 const serverFrame = framesOf<ServerFrame>(serverFrames)
 
@@ -46,6 +19,7 @@ function clientJson(frame: ClientFrame, withNulls: boolean): string {
 /** Without nulls, content parsed: what both encodings of a server frame must agree in. */
 function normal(value: unknown, key = ''): unknown {
   if (key === 'content' && typeof value === 'string') return JSON.parse(value)
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   if (Array.isArray(value)) return value.map((entry) => normal(entry))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
@@ -88,6 +62,37 @@ describe('frames', () => {
     const content = '{"text":"x", "n":9007199254740993, "e":1e400, "u":"\\ud800"}'
     const raw = `{"content" : ${content} ,"type":"send","packId":"p","to":"bob","contentType":"text","mentions":[],"mentionAll":false}`
     expect(frameCodecs.json.decode(Buffer.from(raw))).toMatchObject({ ok: true, frame: { content } })
+  })
+
+  it('that name a field twice are refused, at whatever depth', () => {
+    const twice = [
+      '{"type":"ping","id":1,"id":2}',
+      '{"type":"ping","type":"logout","id":1}',
+      '{"type":"ack","acks":[{"conversationId":"g:x","seq":1,"s\\u0065q":2}]}',
+      '{"type":"send","packId":"p","to":"b","contentType":"text","mentions":[],"mentionAll":false,"content":{"text":"a","text":"b"}}',
+    ]
+    for (const raw of twice)
+      expect(frameCodecs.json.decode(Buffer.from(raw)), raw).toMatchObject({ ok: false, code: 'bad_frame' })
+    const frame = { type: 'send', packId: 'p', to: 'b', conversationId: null, contentType: 'text' } as const
+    const content = '{"text":"a","a":[{"b":1,"b":2}]}'
+    const sent = { ...frame, content, mentions: [], mentionAll: false, replyTo: null }
+    expect(frameCodecs.avro.decode(encodeClientAvro(sent))).toMatchObject({ ok: false, code: 'bad_content' })
+  })
+
+  it('nested without end are refused, and pollute nothing', () => {
+    const deep = '['.repeat(10_000) + ']'.repeat(10_000)
+    for (const raw of [
+      `{"type":"ack","acks":${deep}}`,
+      `{"type":"send","packId":"p","content":${deep}}`,
+      `{"type":"ack","acks":[{"conversationId":"g:x","seq":1,"__proto__":{"polluted":1}}]}`,
+      '{"type":"ping","id":1,"constructor":{"prototype":{"polluted":1}}}',
+      '{"type":"__proto__","id":1}',
+      '{"type":"history","id":1,"conversationId":"g:x","after":9007199254740993}',
+      '{"type":"history","id":1,"conversationId":"g:x","after":1e400}',
+      '{"type":"history","id":1,"conversationId":"g:x","after":0.5}',
+    ])
+      expect(frameCodecs.json.decode(Buffer.from(raw)).ok, raw).toBe(false)
+    expect(({} as { polluted?: number }).polluted).toBeUndefined()
   })
 
   it('with content twice, under whatever spelling, are refused', () => {

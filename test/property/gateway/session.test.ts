@@ -1,0 +1,157 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { frameCodecs } from '../../../gateway/frames/codecs.ts'
+import { newSession, step } from '../../../gateway/session.ts'
+import type { Effect, Input, Session } from '../../../gateway/session-types.ts'
+import { sealCommand } from '../../../schemas/codec.ts'
+import { isCode } from '../../../schemas/codes.ts'
+import { type ClientFrame, clientFrames } from '../../../schemas/frames.ts'
+import { framesOf } from '../../support/any-frame.ts'
+import { newPackId } from '../../support/gateway.ts'
+import { encodeClientAvro } from '../../support/gateway-client.ts'
+
+const T0 = 1_800_000_000_000
+const settings = { heartbeatMs: 30_000 }
+
+/** Now and then what fits, else what people who mean harm would send. */
+const strings: Readonly<Record<string, readonly string[]>> = {
+  packId: [newPackId(T0), newPackId(T0 - 1), newPackId(T0 + 100_000)],
+  conversationId: [
+    'g:x',
+    'p2p:alice:bob',
+    'p2p:bob:carol',
+    'u:alice',
+    'u:bob',
+    'g:__proto__',
+    'p2p:bob:alice',
+  ],
+  userId: ['bob', 'alice', '__proto__', 'constructor', 'a}b'],
+  to: ['bob', 'alice', '__proto__'],
+  contentType: ['text', 'image', 'location', 'card', 'custom', 'system', 'toString'],
+  content: [
+    '{"text":"hi"}',
+    '{"latitude":1,"longitude":1e400}',
+    '{"__proto__":1}',
+    '{"userId":"bob"}',
+    'null',
+  ],
+  emoji: ['👍', '👩‍👩‍👧‍👦', '\u0000', 'ab', '\u202e'],
+  role: ['owner', 'admin', 'member', 'hasOwnProperty'],
+  key: ['pin:g:x', 'theme', '__proto__', 'deleted:g:x'],
+  value: ['1', '12', ''],
+  query: ['hi', '%_\\\'"', ' '],
+  birthday: ['2000-02-29', '2001-02-29', ''],
+  custom: ['{}', '{"a":{"__proto__":1}}', '[', ''],
+  avatar: ['https://example.com/a.png', 'javascript:1', ''],
+  joinPolicy: ['open', 'valueOf'],
+  before: ['abc', '\n'],
+  after: ['abc', 'x'.repeat(300)],
+}
+const longs = [0, 1, -1, 2 ** 31, Number.MAX_SAFE_INTEGER - 1, Number.MIN_SAFE_INTEGER + 1, 2 ** 53]
+const frames = framesOf<ClientFrame>(clientFrames, (name, type) => {
+  if (type === 'long') return fc.oneof(fc.constantFrom(...longs), fc.integer())
+  const known = strings[name]
+  const wild = name === 'content' ? fc.json() : fc.string({ unit: 'binary', maxLength: 40 })
+  return (
+    known && fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...known) }, { weight: 1, arbitrary: wild })
+  )
+})
+
+const open: readonly Input[] = [
+  {
+    kind: 'frame',
+    frame: { type: 'login', token: 't', deviceId: 'd', deviceType: 'x', protocol: 1, heartbeatMs: null },
+    content: null,
+  },
+  {
+    kind: 'verified',
+    verdict: { ok: true, userId: 'alice', rights: ['observe'], expiresAt: T0 + 3_600_000 },
+  },
+  { kind: 'entered', connectionId: 'c', gatewayId: 'gw' },
+]
+const opened = open.reduce<Session>(
+  (session, input) => step(session, input, T0, settings).session,
+  newSession(T0),
+)
+
+/** What follows from one frame's bytes at an open session. */
+function answered(encoding: 'json' | 'avro', bytes: Buffer): readonly Effect[] {
+  const decoded = frameCodecs[encoding].decode(bytes)
+  const input: Input = decoded.ok
+    ? { kind: 'frame', frame: decoded.frame, content: decoded.content }
+    : { kind: 'unreadable', problem: decoded }
+  return step(opened, input, T0, settings).effects
+}
+
+function expectAnswer(effects: readonly Effect[]): void {
+  expect(effects.length).toBeGreaterThan(0)
+  for (const effect of effects) {
+    if (effect.do === 'send' && 'code' in effect.frame) expect(isCode(effect.frame.code)).toBe(true)
+    if (effect.do === 'send') {
+      for (const encoding of ['json', 'avro'] as const)
+        expect(frameCodecs[encoding].encode(effect.frame).length).toBeLessThan(2_000)
+    }
+    if (effect.do === 'append' || effect.do === 'check') {
+      const { draft } = effect
+      expect(draft).toMatchObject({ sender: 'alice', device: 'd' })
+      sealCommand({ ...draft, reply: null })
+    }
+  }
+}
+
+const jsonOf = (frame: ClientFrame): string =>
+  `{${Object.entries(frame)
+    .map(([name, value]) => `${JSON.stringify(name)}:${name === 'content' ? value : JSON.stringify(value)}`)
+    .join(',')}}`
+
+describe('an open session', () => {
+  it('answers every frame of every type: with a code, an effect, never a throw', () => {
+    const taken = new Set<string>()
+    fc.assert(
+      fc.property(frames, fc.boolean(), (frame, avro) => {
+        let bytes = Buffer.from(jsonOf(frame))
+        try {
+          if (avro) bytes = encodeClientAvro(frame) as typeof bytes
+        } catch {
+          return // A number that no client could write.
+        }
+        const effects = answered(avro ? 'avro' : 'json', bytes)
+        expectAnswer(effects)
+        if (effects.some((effect) => effect.do !== 'send')) taken.add(frame.type)
+      }),
+      { numRuns: 30_000 },
+    )
+    // All of them must have been right now and then, or this proves little.
+    const answeredAtOnce = ['login', 'ping']
+    expect([...taken, ...answeredAtOnce].sort()).toEqual(Object.keys(clientFrames).sort())
+  })
+
+  it('answers frames that were changed on the way', () => {
+    const change = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.nat(3) })
+    fc.assert(
+      fc.property(
+        frames,
+        fc.boolean(),
+        fc.array(change, { minLength: 1, maxLength: 3 }),
+        (frame, avro, changes) => {
+          let bytes: Buffer
+          try {
+            bytes = avro ? encodeClientAvro(frame) : Buffer.from(jsonOf(frame))
+          } catch {
+            return
+          }
+          for (const { at, byte, cut } of changes) {
+            const place = at % (bytes.length + 1)
+            bytes = Buffer.concat([
+              bytes.subarray(0, place),
+              Buffer.from([byte]),
+              bytes.subarray(place + cut),
+            ])
+          }
+          expectAnswer(answered(avro ? 'avro' : 'json', bytes))
+        },
+      ),
+      { numRuns: 30_000 },
+    )
+  })
+})
