@@ -94,7 +94,7 @@ describe('third-party clients', () => {
     ['pino', /^infra\/log\.ts$/],
     ['prom-client', /^infra\/metrics\.ts$/],
     ['jose', /^gateway\/tokens\.ts$/],
-    ['zod', /^(infra\/(config|settings)\.ts|gateway\/api\/.*)$/],
+    ['zod', /^(infra\/(config|settings)\.ts|gateway\/(content|values)\.ts|gateway\/api\/.*)$/],
   ])('%s is imported in its one place', (name, place) => {
     const importers = product.filter(({ imports }) =>
       imports.some(({ from, typeOnly }) => from === name && !typeOnly),
@@ -113,7 +113,7 @@ describe('the pure parts', () => {
     /^processors\/fanout\/(plan|route)\.ts$/,
     /^projections\/[^/]+\/(project|membership|unread|element|scripts)\.ts$/,
     /^projections\/reads\/page\.ts$/,
-    /^gateway\/(session|push|outbox|bucket|gaps|wheel|command-of|content|close-codes|frames\/[^/]+)(-types)?\.ts$/,
+    /^gateway\/(session(-types|-open|-answers)?|push|outbox|bucket|gaps|wheel|command-(of|payload)|requests|refusal|values|content|bounds|close-codes|frames\/[^/]+)\.ts$/,
     /^client\/(outbox|ranges|conversation-log|messages|own-item|backoff)\.ts$/,
   ]
   const SHELLS = ['processors/main.ts', 'processors/feed.ts', 'processors/restore.ts']
