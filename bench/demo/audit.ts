@@ -1,15 +1,25 @@
-/** Who got what, in which order, and how late. Pure: times come in. */
+/** Who got what, in which order, and how late, and what each shows at the end. Pure: times come in. */
 import { createSamples, type Summary } from '../support/samples.ts'
+
+/** What somebody shows of a turn: as it was sent, as it was edited, taken back, or something that nobody wrote. */
+export type Shown = 'sent' | 'edited' | 'recalled' | 'other'
 
 export interface Audit {
   /** Turn numbers are indexes from 0, in the order of the script. */
   sent(turn: number, atMs: number): void
   committed(turn: number, seq: number, atMs: number): void
   refused(turn: number): void
-  /** `asSent`: its text is what was sent. */
-  received(person: number, turn: number, seq: number, asSent: boolean, atMs: number): void
+  /** The sender's edit or recall is committed. */
+  changed(turn: number, to: 'edited' | 'recalled'): void
+  /** The turn that was committed under this seq. */
+  turnAt(seq: number): number | undefined
+  received(person: number, turn: number, seq: number, shown: Shown, atMs: number): void
+  /** A person was told of a change. */
+  told(person: number, turn: number, to: Shown): void
   /** So far; cheap enough to be asked for a progress line. */
   counts(): Counts
+  /** People who do not show yet what a committed edit or recall made of a message. */
+  behind(): number
   result(): Result
 }
 
@@ -30,17 +40,28 @@ export interface Result extends Counts {
   /** With another text than was sent, or under another seq than the sender was told. */
   readonly altered: number
   readonly unsettled: number
+  /** See `behind()`. */
+  readonly behind: number
+  readonly edited: number
+  readonly recalled: number
+  /** A text that came back after its recall. */
+  readonly resurrected: number
   readonly commitMs: Summary
   /** At everybody but the sender. */
   readonly receiveMs: Summary
 }
+
+const codes = { '': 0, sent: 1, edited: 2, other: 3, recalled: 4 } as const
 
 /** `speakers[turn]` is the index of the person who says it. */
 export function createAudit(people: number, speakers: readonly number[]): Audit {
   const turns = speakers.length
   const sentAt = new Float64Array(turns)
   const seqOf = new Float64Array(turns)
+  const turnOf = new Map<number, number>()
   const got = new Uint8Array(people * turns)
+  const shows = new Uint8Array(people * turns)
+  const stands = new Map<number, 'edited' | 'recalled'>()
   const gotSeq = new Float64Array(turns)
   const lastSeq = new Float64Array(people)
   const commitMs = createSamples()
@@ -52,6 +73,25 @@ export function createAudit(people: number, speakers: readonly number[]): Audit 
   let doubled = 0
   let outOfOrder = 0
   let altered = 0
+  let resurrected = 0
+
+  function show(person: number, turn: number, shown: Shown): void {
+    const cell = person * turns + turn
+    if (shown === 'other') altered += 1
+    if (shows[cell] === codes.recalled && shown !== 'recalled') resurrected += 1
+    else shows[cell] = codes[shown]
+  }
+
+  function behind(): number {
+    let count = 0
+    for (const [turn, state] of stands)
+      for (let person = 0; person < people; person++) {
+        const cell = person * turns + turn
+        if (got[cell] !== 0 && shows[cell] !== codes[state]) count += 1
+      }
+    return count
+  }
+  const counts = (): Counts => ({ sent, committed, refused, received })
 
   return {
     sent(turn, atMs) {
@@ -61,12 +101,15 @@ export function createAudit(people: number, speakers: readonly number[]): Audit 
     committed(turn, seq, atMs) {
       committed += 1
       seqOf[turn] = seq
+      turnOf.set(seq, turn)
       commitMs.add(atMs - (sentAt[turn] ?? 0))
     },
     refused() {
       refused += 1
     },
-    received(person, turn, seq, asSent, atMs) {
+    changed: (turn, to) => void stands.set(turn, to),
+    turnAt: (seq) => turnOf.get(seq),
+    received(person, turn, seq, shown, atMs) {
       const cell = person * turns + turn
       const before = got[cell] ?? 0
       if (before > 0) doubled += 1
@@ -75,11 +118,14 @@ export function createAudit(people: number, speakers: readonly number[]): Audit 
       if (seq <= (lastSeq[person] ?? 0) && before === 0) outOfOrder += 1
       lastSeq[person] = Math.max(seq, lastSeq[person] ?? 0)
       const known = gotSeq[turn] ?? 0
-      if (!asSent || (known !== 0 && known !== seq)) altered += 1
+      if (known !== 0 && known !== seq) altered += 1
       gotSeq[turn] = seq
+      show(person, turn, shown)
       if (speakers[turn] !== person) receiveMs.add(atMs - (sentAt[turn] ?? 0))
     },
-    counts: () => ({ sent, committed, refused, received }),
+    told: show,
+    counts,
+    behind,
     result() {
       let missing = 0
       let toldOtherwise = 0
@@ -89,17 +135,19 @@ export function createAudit(people: number, speakers: readonly number[]): Audit 
         for (let person = 0; person < people; person++) if (got[person * turns + turn] === 0) missing += 1
         if ((gotSeq[turn] ?? 0) !== 0 && gotSeq[turn] !== seq) toldOtherwise += 1
       }
+      const recalled = [...stands.values()].filter((state) => state === 'recalled').length
       return {
-        sent,
-        committed,
-        refused,
-        received,
+        ...counts(),
         expected: committed * people,
         missing,
         doubled,
         outOfOrder: outOfOrder + sendersInverted(speakers, seqOf),
         altered: altered + toldOtherwise,
         unsettled: sent - committed - refused,
+        behind: behind(),
+        edited: stands.size - recalled,
+        recalled,
+        resurrected,
         commitMs: commitMs.summary(),
         receiveMs: receiveMs.summary(),
       }

@@ -1,4 +1,7 @@
-/** `npm run demo -- FILE`: a day of real chat, played through the SDK. Exits 1 if anything is missing, doubled or out of order. */
+/**
+ * `npm run demo -- FILE`: a day of real chat, played through the SDK. Exits 1 if anything is missing, doubled or out of order, if a
+ * recalled text is left anywhere, or if a count of unread messages or mentions is not what a recount says.
+ */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
@@ -8,10 +11,13 @@ import { bar, createProgress, grouped } from '../support/table.ts'
 import { createAudit } from './audit.ts'
 import { dialogue } from './dialogue.ts'
 import { parseDay } from './parse.ts'
-import { hear, play } from './play.ts'
-import { faultsOf, report } from './report.ts'
+import { planOf } from './plan.ts'
+import { hear, type Performance, play } from './play.ts'
+import { createRecount } from './recount.ts'
+import { countsOf, faultsOf, report } from './report.ts'
 import { openRoom, type Room } from './room.ts'
 import { type Script, scriptOf } from './script.ts'
+import { verify } from './verify.ts'
 
 const ARCHIVE_MS_MAX = 60_000
 const PLAY_MS_MIN = 30_000
@@ -23,6 +29,7 @@ const DELIVERIES_PER_SEC = 8_000
 interface Flags {
   readonly speed?: number
   readonly usersMax?: number
+  readonly seed: number
 }
 
 const positive = (value: string): number => {
@@ -38,6 +45,7 @@ const program = new Command('npm run demo --')
   .argument('[file]', 'lines like "[HH:MM] <nick> text"; without one a short dialogue is played')
   .option('--speed <n>', 'times as fast as it was said (default: it takes 30 to 60 s)', positive)
   .option('--users-max <n>', 'leave out whoever comes later than the first n', positive)
+  .option('--seed <n>', 'of what is read, recalled, edited and reacted to', Number, 1)
   .addHelpText(
     'after',
     '\nUses the platform at LONGWIRE_URL if that is set, else starts one in a temporary folder.',
@@ -107,11 +115,12 @@ async function demo(
     people,
     script.turns.map((turn) => turn.person),
   )
+  const on: Performance = { script, plan: planOf(script, flags.seed), audit, recount: createRecount() }
   const room = await openRoom(
     platform,
     script.people,
     name.slice(0, 60),
-    (heard) => hear(script, audit, heard),
+    (heard) => hear(on, heard),
     (step, done) =>
       progress.show(`  ${bar(done / people, 30)}  ${grouped(done)} of ${grouped(people)} ${step}`),
   )
@@ -120,7 +129,8 @@ async function demo(
 
   const speed = flags.speed ?? script.spanMs / defaultPlayMs(script)
   const fromMs = Date.now()
-  const refusals = await play(script, room, audit, speed, (share) => {
+  console.log(`  ${countsOf(script, on.plan)}`)
+  const refusals = await play(on, room, speed, (share) => {
     const { sent, committed, received } = audit.counts()
     const said = `${grouped(sent)} sent  ${grouped(committed)} committed  ${grouped(received)} delivered`
     progress.show(`  ${bar(share, 30)}  ${said}`)
@@ -134,13 +144,16 @@ async function demo(
   const archived = platform.clickhouse
     ? await archivedMessages(platform.clickhouse, room.conversationId, committed, ARCHIVE_MS_MAX)
     : null
+  progress.show('  comparing counts, pages and searches …')
+  const checks = await verify(on, room)
   progress.done()
   const wireDuplicates = room.clients.reduce((sum, client) => sum + client.stats().duplicates, 0)
   const result = audit.result()
-  const extras = { archived, wireDuplicates, refusals }
+  const extras = { archived, wireDuplicates, refusals, checks }
   console.log(`\n${report(result, extras)}\n`)
   const faults = faultsOf(result, extras)
-  if (faults.length === 0) console.log('  ✔ everybody got everything, once and in order\n')
+  if (faults.length === 0)
+    console.log('  ✔ everybody got everything, once and in order, and every count is right\n')
   else console.log(`  ✘ ${faults.join(', ')}\n`)
   return faults.length === 0
 }

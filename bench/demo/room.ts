@@ -1,5 +1,5 @@
 /** All people of a script online, each with a connection of its own, in one group. */
-import { type Client, connect } from '../../client/index.ts'
+import { type Client, connect, type Message } from '../../client/index.ts'
 import { limits } from '../../schemas/limits.ts'
 import type { Platform } from '../support/platform.ts'
 import type { Person } from './script.ts'
@@ -7,13 +7,19 @@ import type { Person } from './script.ts'
 export interface Room {
   readonly conversationId: string
   readonly clients: readonly Client[]
+  /** Highest seq of a message that this person has heard; 0: none. */
+  lastHeard(person: number): number
   close(): Promise<void>
 }
 
 export interface Heard {
   readonly person: number
+  /** Of the message. */
   readonly seq: number
-  readonly content: Readonly<Record<string, unknown>>
+  /** Null: recalled. */
+  readonly content: Message['content']
+  /** Told by an edit or a recall, after the message itself. */
+  readonly change: boolean
 }
 
 const CONNECTING_AT_ONCE = 25
@@ -30,6 +36,7 @@ export async function openRoom(
   const clients: Client[] = []
   let conversationId = ''
   const inside = new Set<number>()
+  const last = new Float64Array(people.length)
   const early: (() => void)[] = []
 
   const enter = async (index: number): Promise<Client> => {
@@ -42,7 +49,14 @@ export async function openRoom(
         message(message) {
           if (message.conversationId !== conversationId) return
           const { seq, content } = message
-          if (content) heard({ person: index, seq, content })
+          last[index] = Math.max(seq, last[index] ?? 0)
+          heard({ person: index, seq, content, change: false })
+        },
+        edited({ conversationId: where, targetSeq: seq, content }) {
+          if (where === conversationId) heard({ person: index, seq, content, change: true })
+        },
+        recalled({ conversationId: where, targetSeq: seq }) {
+          if (where === conversationId) heard({ person: index, seq, content: null, change: true })
         },
         group(change) {
           // The creator's own client may hear of the group before createGroup has answered here.
@@ -82,13 +96,17 @@ export async function openRoom(
         throw new Error(`only ${inside.size} of ${clients.length} clients heard of the group`)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    return { conversationId, clients, close }
+    return { conversationId, clients, lastHeard: (person) => last[person] ?? 0, close }
   } catch (error) {
     await close().catch(() => {})
     throw error
   }
 }
 
-async function inChunks<T>(all: readonly T[], size: number, work: (one: T) => Promise<void>): Promise<void> {
+export async function inChunks<T>(
+  all: readonly T[],
+  size: number,
+  work: (one: T) => Promise<void>,
+): Promise<void> {
   for (let at = 0; at < all.length; at += size) await Promise.all(all.slice(at, at + size).map(work))
 }

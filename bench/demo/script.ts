@@ -15,6 +15,8 @@ export interface Turn {
   readonly nick: string
   readonly text: string
   readonly action: boolean
+  /** Person whose nick stands before a colon at the start of the line; null: nobody's, or the speaker's own. */
+  readonly mention: number | null
   /** Since the first minute of the day's log, uncompressed. */
   readonly atMs: number
 }
@@ -30,7 +32,13 @@ export interface Script {
 }
 
 const DAY_MINUTES = 24 * 60
+const MENTION = /^([^\s:]+):/u
+
+/** The nick that a line begins with, if it is one. */
+export const nickAtStart = (text: string): string | null => MENTION.exec(text)?.[1] ?? null
 const MINUTE_MS = 60_000
+
+type Spoken = Omit<Turn, 'atMs'> & { readonly minute: number }
 
 /**
  * Follows who is who. A rename keeps the person. A nick belongs to the one who took it last: whoever held it before keeps the
@@ -40,7 +48,8 @@ export function scriptOf(lines: readonly Line[], usersMax = Number.POSITIVE_INFI
   const people: { userId: string; nicks: string[] }[] = []
   const holders = new Map<string, number>()
   const holdersEver = new Map<string, number>()
-  const spoken: (Omit<Turn, 'atMs'> & { minute: number })[] = []
+  const spoken: Spoken[] = []
+  const unknown: { index: number; nick: string }[] = []
   let renames = 0
   let linesCut = 0
 
@@ -58,7 +67,13 @@ export function scriptOf(lines: readonly Line[], usersMax = Number.POSITIVE_INFI
     if (line.kind === 'said') {
       const person = personOf(line.nick)
       if (person >= usersMax) linesCut += 1
-      else spoken.push({ person, nick: line.nick, text: line.text, action: line.action, minute })
+      else {
+        const { nick, text, action } = line
+        const named = action ? null : nickAtStart(text)
+        const mention = named === null ? null : (holders.get(named) ?? null)
+        if (named !== null && mention === null) unknown.push({ index: spoken.length, nick: named })
+        spoken.push({ person, nick, text, action, mention, minute })
+      }
     } else if (line.from !== line.to) {
       renames += 1
       const person = personOf(line.from)
@@ -67,6 +82,15 @@ export function scriptOf(lines: readonly Line[], usersMax = Number.POSITIVE_INFI
       people[person]?.nicks.push(line.to)
     }
   }
+  // Everybody is in the room from the beginning: who speaks only later can be meant before.
+  const firstOf = new Map(
+    people.toReversed().flatMap(({ nicks }, i) => nicks.map((nick) => [nick, people.length - 1 - i])),
+  )
+  for (const { index, nick } of unknown)
+    spoken[index] = { ...(spoken[index] as Spoken), mention: firstOf.get(nick) ?? null }
+  for (const [index, turn] of spoken.entries())
+    if (turn.mention !== null && (turn.mention === turn.person || turn.mention >= usersMax))
+      spoken[index] = { ...turn, mention: null }
   const first = spoken[0]?.minute ?? 0
   const last = spoken.at(-1)?.minute ?? first
   return {
@@ -96,7 +120,7 @@ function onOneAxis(lines: readonly Line[]): { line: Line; minute: number }[] {
 }
 
 /** The log has no seconds: what was said within one minute is spread over it evenly. */
-function withinMinutes(spoken: readonly (Omit<Turn, 'atMs'> & { minute: number })[], first: number): Turn[] {
+function withinMinutes(spoken: readonly Spoken[], first: number): Turn[] {
   const perMinute = new Map<number, number>()
   for (const { minute } of spoken) perMinute.set(minute, (perMinute.get(minute) ?? 0) + 1)
   const seen = new Map<number, number>()

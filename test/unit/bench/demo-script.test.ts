@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { createAudit } from '../../../bench/demo/audit.ts'
 import { dialogue } from '../../../bench/demo/dialogue.ts'
 import { parseDay, parseLine } from '../../../bench/demo/parse.ts'
+import { planOf } from '../../../bench/demo/plan.ts'
+import { createRecount } from '../../../bench/demo/recount.ts'
 import { scriptOf } from '../../../bench/demo/script.ts'
 import { userIdOf } from '../../../bench/demo/user-id.ts'
 import { isId } from '../../../schemas/ids.ts'
@@ -136,9 +138,68 @@ describe('who says what when', () => {
     expect([script.people.length, script.turns.length, script.linesCut]).toEqual([1, 2, 1])
   })
 
+  test('a nick before a colon at the start of a line is a mention of who goes by it, then or later', () => {
+    const script = scriptOf([
+      said(0, 'a', 'b: you there?'),
+      said(0, 'b', 'a: yes'),
+      { kind: 'renamed', from: 'a', to: 'c' },
+      said(1, 'b', 'a: and now?'),
+      said(1, 'b', 'c:hi'),
+      said(1, 'c', 'c: to myself'),
+      said(1, 'b', 'http://a.example and c: too'),
+      { ...said(1, 'b', 'c: waves'), action: true },
+      said(2, 'a', 'new here'),
+    ])
+    expect(script.turns.map((turn) => turn.mention)).toEqual([1, 0, 0, 0, null, null, null, null])
+  })
+
   test('the dialogue of its own is one', () => {
     const script = scriptOf(dialogue)
     expect(script.turns.length).toBe(dialogue.length)
+  })
+})
+
+describe('what happens beside the talking', () => {
+  const script = scriptOf(dialogue)
+
+  test('comes from the seed alone', () => {
+    expect(planOf(script, 7)).toEqual(planOf(script, 7))
+    expect(planOf(script, 7)).not.toEqual(planOf(script, 8))
+  })
+
+  test('holds recalls, edits, reactions, marks and a call to all even of a short dialogue', () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const plan = planOf(script, seed)
+      for (const some of [plan.recalls, plan.edits, plan.toAll]) expect(some.size).toBeGreaterThan(0)
+      const { close, seldom, never } = plan.readers
+      expect(close + seldom + never).toBe(script.people.length)
+      expect(plan.marks.map(({ atMs }) => atMs)).toEqual(
+        plan.marks.map(({ atMs }) => atMs).toSorted((a, b) => a - b),
+      )
+      for (const [turn, edit] of plan.edits) {
+        expect(edit.text).not.toBe(script.turns[turn]?.text)
+        expect(edit.mention).not.toBe(script.turns[turn]?.person)
+      }
+    }
+  })
+})
+
+describe('the recount', () => {
+  test('counts what is neither own, nor read, nor recalled, and mentions as they stand after edits', () => {
+    const recount = createRecount()
+    recount.sent(1, 0, 1, false)
+    recount.sent(2, 1, null, true)
+    recount.sent(3, 0, null, false)
+    recount.sent(4, 0, 1, false)
+    expect(recount.of(1)).toEqual({ unread: 3, mentions: 2, mentionsAll: 0 })
+    expect(recount.of(2)).toEqual({ unread: 4, mentions: 0, mentionsAll: 1 })
+    recount.edited(3, 1)
+    recount.edited(4, null)
+    recount.recalled(1)
+    recount.read(2, 2)
+    recount.read(2, 1)
+    expect(recount.of(1)).toEqual({ unread: 2, mentions: 1, mentionsAll: 0 })
+    expect(recount.of(2)).toEqual({ unread: 2, mentions: 0, mentionsAll: 0 })
   })
 })
 
@@ -155,7 +216,7 @@ describe('the audit', () => {
   const all = (audit: ReturnType<typeof clean>, skip?: string) => {
     for (const person of [0, 1])
       for (const turn of [0, 1, 2])
-        if (`${person}${turn}` !== skip) audit.received(person, turn, turn + 2, true, turn + 9)
+        if (`${person}${turn}` !== skip) audit.received(person, turn, turn + 2, 'sent', turn + 9)
     return audit
   }
 
@@ -176,13 +237,13 @@ describe('the audit', () => {
   test('finds what is missing, doubled, out of order and altered', () => {
     expect(all(clean(), '12').result().missing).toBe(1)
     const doubled = all(clean())
-    doubled.received(1, 0, 2, true, 9)
+    doubled.received(1, 0, 2, 'sent', 9)
     expect(doubled.result()).toMatchObject({ doubled: 1, outOfOrder: 0 })
     const late = all(clean(), '10')
-    late.received(1, 0, 2, true, 9)
+    late.received(1, 0, 2, 'sent', 9)
     expect(late.result()).toMatchObject({ outOfOrder: 1, missing: 0 })
     const altered = all(clean(), '10')
-    altered.received(1, 0, 2, false, 9)
+    altered.received(1, 0, 2, 'other', 9)
     expect(altered.result().altered).toBe(1)
     const inverted = createAudit(1, [0, 0])
     inverted.sent(0, 0)
@@ -190,5 +251,19 @@ describe('the audit', () => {
     inverted.committed(0, 3, 1)
     inverted.committed(1, 2, 1)
     expect(inverted.result()).toMatchObject({ outOfOrder: 1, missing: 2 })
+  })
+
+  test('finds who was not told of an edit or a recall, and a text that comes back', () => {
+    const audit = all(clean())
+    audit.changed(0, 'edited')
+    audit.changed(1, 'recalled')
+    expect(audit.behind()).toBe(4)
+    for (const person of [0, 1]) {
+      audit.told(person, 0, 'edited')
+      audit.told(person, 1, 'recalled')
+    }
+    expect(audit.result()).toMatchObject({ behind: 0, edited: 1, recalled: 1, resurrected: 0, altered: 0 })
+    audit.told(1, 1, 'edited')
+    expect(audit.result()).toMatchObject({ behind: 0, resurrected: 1 })
   })
 })
