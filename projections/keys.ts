@@ -1,6 +1,13 @@
 /** Names of the Redis keys. Conversation keys carry `{<conversationId>}`, user keys `{<userId>}`, so that a Cluster keeps each group together. */
 const PREFIX = 'lw:'
 
+/** Raised by each release that keeps anything more or in another form: its Redis is then built from the log anew. */
+const FORM = 2
+
+/**
+ * A hash of which it says `latest` holds `<seq>;<value>` per field: only a higher seq replaces it, and `<seq>` alone stands for
+ * what was taken away. So what comes twice or late changes nothing.
+ */
 export const keys = {
   /** Hash: seq, ordinal, time (raised by fan-out and timeline), applied, message, floor (timeline's). */
   head: (conversationId: string): string => `${PREFIX}head:{${conversationId}}`,
@@ -10,23 +17,53 @@ export const keys = {
   changes: (conversationId: string): string => `${PREFIX}chg:{${conversationId}}`,
   /** Sorted set of recalled ordinals. */
   recalled: (conversationId: string): string => `${PREFIX}rec:{${conversationId}}`,
-  /** Sorted set of mentions, score = ordinal, member = `<ordinal>:<user or *>`. */
-  mentions: (conversationId: string): string => `${PREFIX}men:{${conversationId}}`,
+  /** Sorted set of the ordinals of messages that name someone. */
+  mentions: (conversationId: string): string => `${PREFIX}naming:{${conversationId}}`,
+  /** Hash, latest: ordinal → whom that message names as it stands now, as `,ann,bob,*,`. */
+  mentioned: (conversationId: string): string => `${PREFIX}named:{${conversationId}}`,
+  /** Sorted set of reactions, score = seq of the message, member = `<seq>:<user>:<emoji>`. */
+  reactions: (conversationId: string): string => `${PREFIX}react:{${conversationId}}`,
+  /** Hash, latest: member of `reactions` → empty. */
+  reacted: (conversationId: string): string => `${PREFIX}reacted:{${conversationId}}`,
+  /** Hash, latest: seq of a pinned message → empty. */
+  pinned: (conversationId: string): string => `${PREFIX}pinned:{${conversationId}}`,
+  /** Sorted set: user → seq up to which he has read. */
+  readers: (conversationId: string): string => `${PREFIX}readers:{${conversationId}}`,
   /** Sorted set of members, score = seq of the last change, negative for those who left. */
   members: (conversationId: string): string => `${PREFIX}members:{${conversationId}}`,
-  /** Hash: name. */
-  group: (conversationId: string): string => `${PREFIX}grp:{${conversationId}}`,
+  /** Hash, latest: name, avatar, announcement, custom, joinPolicy, addPolicy, allMuted, dissolved, large. */
+  group: (conversationId: string): string => `${PREFIX}group:{${conversationId}}`,
+  /** Hash, latest: user → owner or admin. Counts only if it is not older than the user's membership. */
+  roles: (conversationId: string): string => `${PREFIX}roles:{${conversationId}}`,
+  /** Hash, latest: user → until when, broker time in ms. */
+  muted: (conversationId: string): string => `${PREFIX}muted:{${conversationId}}`,
+  /** Hash, latest: who waits for an answer → `<time>:<note>`. */
+  joins: (conversationId: string): string => `${PREFIX}joins:{${conversationId}}`,
   /** Set of conversation ids. */
   conversations: (user: string): string => `${PREFIX}convs:{${user}}`,
   /** Hash: group stream → membership facts. */
   memberships: (user: string): string => `${PREFIX}mem:{${user}}`,
+  /** Hash: stream → facts of observing. */
+  observing: (user: string): string => `${PREFIX}obs:{${user}}`,
   /** Hash: conversation → `<seq>:<ordinal>`. */
   reads: (user: string): string => `${PREFIX}read:{${user}}`,
   /** Sorted set of the ordinals of one's own messages above the read position. */
   own: (user: string, conversationId: string): string => `${PREFIX}own:{${user}}:${conversationId}`,
+  /** Hash, latest: key → value. */
+  settings: (user: string): string => `${PREFIX}set:{${user}}`,
+  /** Hash, latest: those settings that say what stands in the conversation list, and where: `pin:…` and `deleted:…`. */
+  listSettings: (user: string): string => `${PREFIX}lset:{${user}}`,
+  /** Hash, latest: field of the profile → value. */
+  profile: (user: string): string => `${PREFIX}prof:{${user}}`,
+  /** Hash, latest: `f:<other>` → `<state>:<time>:<note>`, `b:<other>` → empty while this user blocks the other. */
+  relations: (user: string): string => `${PREFIX}rel:{${user}}`,
   /** Hash: partition → position of the Redis projections. */
-  positions: (): string => `${PREFIX}pos:live`,
+  positions: (): string => `${PREFIX}pos:live:${FORM}`,
   connect: (user: string): string => `${PREFIX}connect:{${user}}`,
   connectUsers: (gateway: string): string => `${PREFIX}connectUsers:${gateway}`,
   announced: (gateway: string): string => `${PREFIX}announced:${gateway}`,
+  /** Hash: gateway that has members of this large group → `<boot>;<when it expires, ms>`. */
+  interest: (conversationId: string): string => `${PREFIX}interest:{${conversationId}}`,
+  /** Channel of what other gateways tell this one. */
+  signals: (gateway: string): string => `${PREFIX}signals:${gateway}`,
 } as const

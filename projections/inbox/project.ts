@@ -12,9 +12,11 @@ export type InboxWrite =
     }
   | { readonly kind: 'recalled'; readonly conversationId: string; readonly ordinal: number }
   | {
+      /** Whom the message at this ordinal names since the event at `seq`. */
       readonly kind: 'mentioned'
       readonly conversationId: string
       readonly ordinal: number
+      readonly seq: number
       readonly users: readonly string[]
     }
 
@@ -25,17 +27,26 @@ export const inbox: Projection<InboxWrite> = {
   name: 'inbox',
   project({ envelope, payload }: Accepted) {
     if (envelope.kind !== 'event' || !payload) return []
-    const { stream, ordinal } = envelope
+    const { stream: conversationId, ordinal, seq } = envelope
     switch (payload.type) {
       case 'MessageSent': {
-        const own: InboxWrite = { kind: 'own', user: payload.sender, conversationId: stream, ordinal }
-        const users = payload.mentionAll ? [EVERYONE] : payload.mentions
-        return users.length === 0
-          ? [own]
-          : [own, { kind: 'mentioned', conversationId: stream, ordinal, users }]
+        const own: InboxWrite = { kind: 'own', user: payload.sender, conversationId, ordinal }
+        const users = mentionedIn(payload)
+        return users.length === 0 ? [own] : [own, { kind: 'mentioned', conversationId, ordinal, seq, users }]
       }
+      // Named or no longer named: what counts is the message as it stands now.
+      case 'MessageEdited':
+        return [
+          {
+            kind: 'mentioned',
+            conversationId,
+            ordinal: payload.target.ordinal,
+            seq,
+            users: mentionedIn(payload),
+          },
+        ]
       case 'MessageRecalled':
-        return [{ kind: 'recalled', conversationId: stream, ordinal: payload.target.ordinal }]
+        return [{ kind: 'recalled', conversationId, ordinal: payload.target.ordinal }]
       case 'ReadMarked':
         return [
           {
@@ -51,3 +62,8 @@ export const inbox: Projection<InboxWrite> = {
     }
   },
 }
+
+const mentionedIn = (payload: { mentions: readonly string[]; mentionAll: boolean }): string[] => [
+  ...new Set(payload.mentions),
+  ...(payload.mentionAll ? [EVERYONE] : []),
+]

@@ -1,18 +1,25 @@
 import type { Script } from '../ports.ts'
 
 /**
- * What the list shows of one conversation, in one call. KEYS head, timeline, recalled, mentions, members, group.
- * ARGV user, base (unread counts above it), first and last visible seq (last 0: no end).
- * Answers name, member count, recalled ordinals above base, ordinals that mention the user, newest visible message.
+ * What the list shows of one conversation, in one call. KEYS head, timeline, recalled, naming, named, members, group, readers.
+ * ARGV user, base (unread counts above it), first and last visible seq (last 0: no end), the other side of a single chat or ''.
+ * Answers [name, avatar, dissolved], member count, recalled ordinals above base, ordinals that name the user, those that name
+ * everyone, newest visible message, how far the other side has read.
  */
 export const readConversation: Script = {
   name: 'readConversation',
   text: `
 local above = '(' .. ARGV[2]
-local mentions = {}
-for _, entry in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], above, '+inf')) do
-  local ordinal, user = string.match(entry, '^(%d+):(.*)$')
-  if user == ARGV[1] or user == '*' then mentions[#mentions + 1] = ordinal end
+local mentions, all = {}, {}
+local naming = redis.call('ZRANGEBYSCORE', KEYS[4], above, '+inf')
+if #naming > 0 then
+  local me = ',' .. ARGV[1] .. ','
+  for i, users in ipairs(redis.call('HMGET', KEYS[5], unpack(naming))) do
+    if users then
+      if string.find(users, me, 1, true) then mentions[#mentions + 1] = naming[i] end
+      if string.find(users, ',*,', 1, true) then all[#all + 1] = naming[i] end
+    end
+  end
 end
 local head = redis.call('HMGET', KEYS[1], 'applied', 'message')
 local applied, message = tonumber(head[1] or '0'), tonumber(head[2] or '0')
@@ -31,8 +38,9 @@ else
   end
 end
 return {
-  redis.call('HGET', KEYS[6], 'name'), redis.call('ZCOUNT', KEYS[5], 1, '+inf'),
-  redis.call('ZRANGEBYSCORE', KEYS[3], above, '+inf'), mentions, preview
+  redis.call('HMGET', KEYS[7], 'name', 'avatar', 'dissolved'), redis.call('ZCOUNT', KEYS[6], 1, '+inf'),
+  redis.call('ZRANGEBYSCORE', KEYS[3], above, '+inf'), mentions, all, preview,
+  ARGV[5] ~= '' and redis.call('ZSCORE', KEYS[8], ARGV[5])
 }
 `,
 }

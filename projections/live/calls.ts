@@ -1,14 +1,16 @@
 /** The Redis calls for a run of accepted records of one partition: as few as possible, grouped by key. Pure. */
 import { limits } from '../../schemas/limits.ts'
-import { type DirectoryWrite, directory } from '../directory/project.ts'
+import type { Fact } from '../directory/membership.ts'
+import { type DirectoryWrite, directory, type LatestHash } from '../directory/project.ts'
 import { addFact, moveMembers } from '../directory/scripts.ts'
 import { type InboxWrite, inbox } from '../inbox/project.ts'
-import { markRead } from '../inbox/scripts.ts'
+import { markRead, setMentions } from '../inbox/scripts.ts'
 import { keys } from '../keys.ts'
+import { latestText, setNewer } from '../latest.ts'
 import type { RedisArg, RedisCall } from '../ports.ts'
 import type { Accepted } from '../projection.ts'
 import { timeline } from '../timeline/project.ts'
-import { appendItems } from '../timeline/scripts.ts'
+import { appendItems, setReaction } from '../timeline/scripts.ts'
 
 export interface LiveCalls {
   /**
@@ -38,9 +40,21 @@ export function callsFor(records: readonly Accepted[], options: { readonly force
         ]
         items.set(write.stream, args)
       }
-      const { seq, ordinal, time, message, element, change } = write
+      const { seq, ordinal, time, message, element, change, reaction } = write
       if (change) args.push(seq, ordinal, time, 0, element, change.target, change.kind, change.tail)
       else args.push(seq, ordinal, time, message ? 1 : 0, element, 0, '', '')
+      if (reaction)
+        rest.push({
+          script: setReaction,
+          keys: [keys.reactions(write.stream), keys.reacted(write.stream)],
+          args: [
+            limits.reactionsPerConversationMax,
+            reaction.target,
+            reaction.member,
+            seq,
+            reaction.on ? 1 : 0,
+          ],
+        })
     }
     for (const write of inbox.project(record)) {
       if (write.kind === 'own') {
@@ -62,31 +76,64 @@ export function callsFor(records: readonly Accepted[], options: { readonly force
   return { first, then, streams }
 }
 
+/** Fields of such a hash beyond which nothing is kept of what was taken away: far above what can stand in it. */
+const FIELDS_MAX: Readonly<Record<LatestHash, number>> = {
+  group: 100,
+  roles: 10 * limits.groupAdminsMax,
+  muted: limits.groupMembersMax,
+  joins: 2 * limits.joinRequestsPerGroupMax,
+  pinned: 10 * limits.pinnedPerConversationMax,
+  settings: 2 * limits.settingsPerUserMax,
+  listSettings: 2 * limits.settingsPerUserMax,
+  profile: 100,
+  relations: 2 * limits.relationsPerUserMax,
+}
+
 function directoryCalls(write: DirectoryWrite, into: RedisCall[]): void {
   switch (write.kind) {
-    case 'group':
-      into.push(['HSET', keys.group(write.conversationId), 'name', write.name])
+    case 'latest':
+      into.push({
+        script: setNewer,
+        keys: [keys[write.hash](write.id)],
+        args: [
+          FIELDS_MAX[write.hash],
+          ...write.fields.flatMap(([field, value]) => [field, latestText(write.seq, value)]),
+        ],
+      })
       return
     case 'listed':
       for (const user of write.users) into.push(['SADD', keys.conversations(user), write.conversationId])
       return
-    case 'membership': {
-      const { joined, seq, ordinal } = write.fact
-      const sign = joined ? '+' : '-'
+    case 'observing':
+      into.push({
+        script: addFact,
+        keys: [keys.observing(write.user)],
+        args: [write.conversationId, ...factArgs(write.fact)],
+      })
+      return
+    case 'membership':
       for (const user of write.users)
         into.push({
           script: addFact,
           keys: [keys.memberships(user), keys.conversations(user)],
-          args: [write.conversationId, sign, seq, ordinal, limits.membershipFactsMax],
+          args: [write.conversationId, ...factArgs(write.fact)],
         })
       into.push({
         script: moveMembers,
-        keys: [keys.members(write.conversationId)],
-        args: [sign, seq, ...write.users],
+        keys: [keys.members(write.conversationId), keys.group(write.conversationId)],
+        args: [signOf(write.fact), write.fact.seq, limits.groupNamedMembersMax, ...write.users],
       })
-    }
   }
 }
+
+const signOf = ({ joined }: Fact): string => (joined ? '+' : '-')
+const factArgs = (fact: Fact): RedisArg[] => [
+  signOf(fact),
+  fact.seq,
+  fact.ordinal,
+  fact.time ?? 0,
+  limits.membershipFactsMax,
+]
 
 function inboxCalls(write: Exclude<InboxWrite, { kind: 'own' }>, into: RedisCall[]): void {
   switch (write.kind) {
@@ -96,14 +143,21 @@ function inboxCalls(write: Exclude<InboxWrite, { kind: 'own' }>, into: RedisCall
         keys: [keys.reads(write.user), keys.own(write.user, write.conversationId)],
         args: [write.conversationId, write.seq, write.ordinal],
       })
+      into.push(['ZADD', keys.readers(write.conversationId), 'GT', write.seq, write.user])
       return
     case 'recalled':
       into.push(['ZADD', keys.recalled(write.conversationId), write.ordinal, write.ordinal])
       return
-    case 'mentioned': {
-      const key = keys.mentions(write.conversationId)
-      into.push(['ZADD', key, ...write.users.flatMap((user) => [write.ordinal, `${write.ordinal}:${user}`])])
-      into.push(['ZREMRANGEBYRANK', key, 0, -limits.mentionEntriesMax - 1])
-    }
+    case 'mentioned':
+      into.push({
+        script: setMentions,
+        keys: [keys.mentions(write.conversationId), keys.mentioned(write.conversationId)],
+        args: [
+          limits.mentionEntriesMax,
+          write.ordinal,
+          write.seq,
+          write.users.length > 0 ? `,${write.users.join(',')},` : '',
+        ],
+      })
   }
 }

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Position, START } from '../../schemas/accept.ts'
 import type { Logger } from '../../schemas/ports.ts'
+import { inBatches } from '../batches.ts'
 import type { RedisPort } from '../ports.ts'
 import type { Sink } from '../projection.ts'
 import { callsFor } from './calls.ts'
@@ -74,8 +75,8 @@ export function liveSink({ redis, generation, logger, onRebuild }: LiveSinkOptio
       if (!of) return 'lost'
       const force = [...gaps].some(([key, n]) => key.startsWith(`${partition}/`) && n > GAP_REBUILDS_MAX)
       const { first, then, streams } = callsFor(records, { force })
-      if (first.length > 0) await redis.batch(first)
-      const replies = await redis.batch(then)
+      await inBatches(redis, first)
+      const replies = await inBatches(redis, then)
       const gap = streams.find((_, i) => replies[i] === -1)
       if (gap !== undefined) {
         const key = `${partition}/${gap}`

@@ -1,4 +1,4 @@
-/** The newest items of every stream, current versions, with an index of changes. */
+/** The newest items of every stream, current versions, with an index of changes; and reactions. */
 
 import type { Item } from '../../schemas/frames.ts'
 import { hiddenItem, itemOf } from '../../schemas/item.ts'
@@ -13,6 +13,7 @@ export interface TimelineWrite {
   readonly message: boolean
   readonly element: string
   readonly change: { readonly target: number; readonly kind: 'e' | 'r'; readonly tail: string } | null
+  readonly reaction: { readonly target: number; readonly member: string; readonly on: boolean } | null
 }
 
 export const timeline: Projection<TimelineWrite> = {
@@ -23,7 +24,10 @@ export const timeline: Projection<TimelineWrite> = {
     // What cannot be decoded keeps its seq: a hole would look like a loss for ever.
     const item = (payload && itemOf(envelope, payload)) ?? hiddenItem(stream, seq)
     const element = elementOf(item)
-    return [{ stream, seq, ordinal, time, message: item.kind === 'message', element, change: changeOf(item) }]
+    const message = item.kind === 'message'
+    return [
+      { stream, seq, ordinal, time, message, element, change: changeOf(item), reaction: reactionOf(item) },
+    ]
   },
 }
 
@@ -32,4 +36,10 @@ function changeOf(item: Item): TimelineWrite['change'] {
   if (item.kind === 'edited') return { target: item.targetSeq, kind: 'e', tail: editedTail(item) }
   if (item.kind === 'recalled') return { target: item.targetSeq, kind: 'r', tail: recalledTail(item.seq) }
   return null
+}
+
+/** The emoji comes last: it may hold anything. */
+function reactionOf({ kind, targetSeq, senderId, value, on }: Item): TimelineWrite['reaction'] {
+  if (kind !== 'reacted' || targetSeq === null) return null
+  return { target: targetSeq, member: `${targetSeq}:${senderId}:${value}`, on: on === true }
 }

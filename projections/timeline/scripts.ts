@@ -107,6 +107,56 @@ return { tonumber(of[1] or '0'), tonumber(of[2] or '0'), entries }
 `,
 }
 
+/**
+ * Sets or takes back one reaction; only a higher seq changes it. Over `max`, those of the oldest message go first.
+ * KEYS reactions, reacted. ARGV max, target, member, seq, on.
+ */
+export const setReaction: Script = {
+  name: 'setReaction',
+  text: `
+local max, member, seq = tonumber(ARGV[1]), ARGV[3], ARGV[4]
+local was = redis.call('HGET', KEYS[2], member)
+if was and tonumber(string.match(was, '^%d+')) >= tonumber(seq) then return 0 end
+if ARGV[5] == '1' then
+  redis.call('HSET', KEYS[2], member, seq .. ';')
+  redis.call('ZADD', KEYS[1], ARGV[2], member)
+  if redis.call('ZCARD', KEYS[1]) > max then redis.call('HDEL', KEYS[2], redis.call('ZPOPMIN', KEYS[1])[1]) end
+elseif was then
+  redis.call('ZREM', KEYS[1], member)
+  if redis.call('HLEN', KEYS[2]) > 2 * max then redis.call('HDEL', KEYS[2], member)
+  else redis.call('HSET', KEYS[2], member, seq) end
+end
+return 1
+`,
+}
+
+/**
+ * Reactions to the messages from..to, counted. KEYS reactions. ARGV from, to, reader. Answers seq, emoji, count and whether the
+ * reader is among them, one after the other, in the order of the messages.
+ */
+export const readReactions: Script = {
+  name: 'readReactions',
+  text: `
+local order, counts, mine = {}, {}, {}
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[2])) do
+  local seq, user, emoji = string.match(member, '^(%d+):([^:]+):(.*)$')
+  local key = seq .. ':' .. emoji
+  if not counts[key] then
+    order[#order + 1] = { seq, emoji, key }
+    counts[key], mine[key] = 0, 0
+  end
+  counts[key] = counts[key] + 1
+  if user == ARGV[3] then mine[key] = 1 end
+end
+local answer = {}
+for _, of in ipairs(order) do
+  answer[#answer + 1], answer[#answer + 2] = of[1], of[2]
+  answer[#answer + 1], answer[#answer + 2] = counts[of[3]], mine[of[3]]
+end
+return answer
+`,
+}
+
 function luaText(text: string): string {
   return `[==[${text}]==]`
 }
