@@ -1,15 +1,15 @@
 /** Reads of the archive. Duplicate rows and older versions may still stand side by side: `LIMIT 1 BY` picks, FINAL is too slow. */
 import type { Item } from '../../schemas/frames.ts'
+import { parsePackId } from '../../schemas/ids.ts'
 import { editedMessage, recalledMessage } from '../../schemas/item.ts'
+import type { Clock } from '../../schemas/ports.ts'
+import type { Target } from '../../schemas/records.ts'
 import type { ItemRow } from '../archive/project.ts'
 import type { Fact } from '../directory/membership.ts'
 import type { ArchivePort } from '../ports.ts'
+import { type ArchivePage, heldPages, type Version } from './pages.ts'
 
-type Wide<T> = {
-  [K in keyof T]: T[K] extends number ? string : T[K] extends number | null ? string | null : T[K]
-}
-
-interface VersionRow {
+export interface VersionRow {
   readonly seq_: string
   readonly version_: string
   readonly recalled: boolean
@@ -19,16 +19,28 @@ interface VersionRow {
   readonly mention_all: boolean
 }
 
-/** What the newest version of a message in the archive is. */
-export interface Version {
-  readonly version: number
-  readonly recalled: boolean
+/** A message by its place. */
+export type MessageKey = readonly [conversation: string, seq: number]
+
+/** The condition that a row is one of `keyParams`. */
+export const IN_KEYS = '(conversation, seq) IN arrayZip({conversations:Array(String)}, {seqs:Array(UInt64)})'
+export const keyParams = (keys: readonly MessageKey[]) => ({
+  conversations: keys.map(([conversation]) => conversation),
+  seqs: keys.map(([, seq]) => seq),
+})
+
+/** Of a user in a conversation. */
+export interface ArchivedFacts {
+  readonly memberships: readonly Fact[]
+  readonly observing: readonly Fact[]
 }
 
 const ITEM_COLUMNS =
-  'conversation, toString(seq) AS seq_, toString(ordinal) AS ordinal_, kind, toString(time_ms) AS time_ms_, sender, pack_id, content_type, content, mentions, mention_all, toString(reply_to) AS reply_to_, toString(target_seq) AS target_seq_, members, name, read_conversation, toString(read_seq) AS read_seq_, toString(read_ordinal) AS read_ordinal_'
+  'conversation, toString(seq) AS seq_, toString(ordinal) AS ordinal_, kind, toString(time_ms) AS time_ms_, sender, pack_id, content_type, content, mentions, mention_all, toString(reply_to) AS reply_to_, toString(target_seq) AS target_seq_, members, name, read_conversation, toString(read_seq) AS read_seq_, toString(read_ordinal) AS read_ordinal_, is_on, setting_key, value, toString(until_ms) AS until_ms_'
+export const VERSION_COLUMNS =
+  'toString(seq) AS seq_, toString(version) AS version_, recalled, content_type, content, mentions, mention_all'
 
-export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>) {
+export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick<Clock, 'now'>) {
   async function rows(where: string, params: Readonly<Record<string, unknown>>): Promise<Item[]> {
     const found = await clickhouse.query<Row>(
       `SELECT ${ITEM_COLUMNS} FROM items WHERE conversation = {conversation:String} AND ${where} ORDER BY seq LIMIT 1 BY seq`,
@@ -45,8 +57,7 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>) {
     targets: readonly number[],
   ): Promise<Map<number, VersionRow>> {
     const found = await clickhouse.query<VersionRow>(
-      `SELECT toString(seq) AS seq_, toString(version) AS version_, recalled, content_type, content, mentions, mention_all
-       FROM messages WHERE conversation = {conversation:String} AND version > seq
+      `SELECT ${VERSION_COLUMNS} FROM messages WHERE conversation = {conversation:String} AND version > seq
        AND (seq BETWEEN {from:UInt64} AND {to:UInt64} OR seq IN {targets:Array(UInt64)})
        ORDER BY seq, version DESC LIMIT 1 BY seq`,
       { conversation, from, to, targets: [...targets] },
@@ -55,7 +66,12 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>) {
   }
 
   /** Current forms of items: messages as last edited or recalled, edits of a recalled message without what they said. */
-  async function current(conversation: string, items: readonly Item[], from: number, to: number) {
+  async function current(
+    conversation: string,
+    items: readonly Item[],
+    from: number,
+    to: number,
+  ): Promise<ArchivePage> {
     const targets = items.flatMap(({ kind, targetSeq }) =>
       kind === 'edited' && targetSeq ? [targetSeq] : [],
     )
@@ -66,17 +82,43 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>) {
     return { items: items.map((item) => applied(item, changed)), versions: known }
   }
 
+  async function page(conversation: string, from: number, to: number): Promise<ArchivePage> {
+    const items = await rows('seq BETWEEN {from:UInt64} AND {to:UInt64}', { conversation, from, to })
+    return current(conversation, items, from, to)
+  }
+
+  /** By conversation; one in which the user never was is not there. */
+  async function factsOf(
+    user: string,
+    conversations: readonly string[],
+  ): Promise<Map<string, ArchivedFacts>> {
+    const columns = 'conversation, seq, toString(ordinal) AS ordinal_, toUnixTimestamp64Milli(time) AS ms'
+    const mine = 'user = {user:String} AND conversation IN {conversations:Array(String)}'
+    const found = await clickhouse.query<FactRow>(
+      `SELECT conversation, toString(seq) AS seq_, ordinal_, toString(ms) AS ms_, joined, observes FROM (
+         SELECT ${columns}, joined, false AS observes FROM membership WHERE ${mine}
+         UNION ALL SELECT ${columns}, is_on, true FROM observing WHERE ${mine}
+       ) ORDER BY conversation, seq LIMIT 1 BY conversation, seq`,
+      { user, conversations: [...conversations] },
+    )
+    const byConversation = new Map<string, { memberships: Fact[]; observing: Fact[] }>()
+    for (const { conversation, seq_, ordinal_, ms_, joined, observes } of found) {
+      const facts = byConversation.get(conversation) ?? { memberships: [], observing: [] }
+      byConversation.set(conversation, facts)
+      const fact = { joined, seq: Number(seq_), ordinal: Number(ordinal_), time: Number(ms_) }
+      facts[observes ? 'observing' : 'memberships'].push(fact)
+    }
+    return byConversation
+  }
+
   return {
-    /** Current items of the range, as far as the archive has come. */
-    async page(conversation: string, from: number, to: number) {
-      const items = await rows('seq BETWEEN {from:UInt64} AND {to:UInt64}', { conversation, from, to })
-      return current(conversation, items, from, to)
-    },
+    /** Current items of the range, as far as the archive has come; or as it was some seconds ago, unless asked `anew`. */
+    page: heldPages(page, clock),
 
     async itemsAt(conversation: string, seqs: readonly number[]): Promise<Item[]> {
       if (seqs.length === 0) return []
       const items = await rows('seq IN {seqs:Array(UInt64)}', { conversation, seqs: [...seqs] })
-      return (await current(conversation, items, 1, 0)).items
+      return [...(await current(conversation, items, 1, 0)).items]
     },
 
     /** Newest item the archive holds, or null. */
@@ -89,17 +131,18 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>) {
       return row ? { seq: Number(row.seq_), ordinal: Number(row.ordinal_), time: Number(row.time_ms_) } : null
     },
 
-    async facts(user: string, conversation: string): Promise<Fact[]> {
-      const found = await clickhouse.query<{ seq_: string; joined: boolean; ordinal_: string }>(
-        `SELECT toString(seq) AS seq_, joined, toString(ordinal) AS ordinal_ FROM membership
-         WHERE user = {user:String} AND conversation = {conversation:String} ORDER BY membership.seq LIMIT 1 BY membership.seq`,
-        { user, conversation },
-      )
-      return found.map(({ seq_, joined, ordinal_ }) => ({
-        joined,
-        seq: Number(seq_),
-        ordinal: Number(ordinal_),
-      }))
+    async facts(user: string, conversation: string): Promise<ArchivedFacts> {
+      return (await factsOf(user, [conversation])).get(conversation) ?? { memberships: [], observing: [] }
+    },
+    factsOf,
+
+    /** Of a message; null where the archive holds none at that seq. */
+    async target(conversation: string, seq: number): Promise<Target | null> {
+      const [item] = await rows("seq = {seq:UInt64} AND kind = 'message'", { conversation, seq })
+      const packId = parsePackId(item?.packId)
+      return item && packId
+        ? { seq, ordinal: item.ordinal, sender: item.senderId, time: item.time, packId }
+        : null
     },
 
     /** Seqs of changes after `after`, with their targets. */
@@ -113,6 +156,26 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>) {
       return found.map(({ seq_, target_ }) => ({ seq: Number(seq_), target: Number(target_) }))
     },
 
+    /** Seq of the newest change that the archive has applied, by conversation. */
+    async changesUpTo(conversations: readonly string[]): Promise<Map<string, number>> {
+      const found = await clickhouse.query<{ conversation: string; newest: string }>(
+        `SELECT conversation, toString(max(seq)) AS newest FROM changes
+         WHERE conversation IN {conversations:Array(String)} GROUP BY conversation`,
+        { conversations: [...conversations] },
+      )
+      return new Map(found.map(({ conversation, newest }) => [conversation, Number(newest)]))
+    },
+
+    /** Items as they came, of several conversations; those that the archive does not hold are left out. */
+    async itemsOf(keys: readonly MessageKey[]): Promise<Item[]> {
+      if (keys.length === 0) return []
+      const found = await clickhouse.query<Row>(
+        `SELECT ${ITEM_COLUMNS} FROM items WHERE ${IN_KEYS} LIMIT 1 BY conversation, seq`,
+        keyParams(keys),
+      )
+      return found.map(itemIn)
+    },
+
     async byPackId(user: string, conversation: string, packId: string): Promise<Item | null> {
       const params = { user, conversation, packId }
       const [item] = await rows('pack_id = {packId:String} AND sender = {user:String}', params)
@@ -123,15 +186,28 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>) {
 
 export type ArchiveReads = ReturnType<typeof archiveReads>
 
-type Row = Pick<
-  Wide<ItemRow>,
-  'conversation' | 'kind' | 'sender' | 'pack_id' | 'content_type' | 'content' | 'mention_all' | 'name'
-> & {
-  readonly mentions: string[]
-  readonly members: string[]
-  readonly read_conversation: string | null
-} & Record<'seq_' | 'ordinal_' | 'time_ms_', string> &
-  Record<'reply_to_' | 'target_seq_' | 'read_seq_' | 'read_ordinal_', string | null>
+interface FactRow {
+  readonly conversation: string
+  readonly seq_: string
+  readonly ordinal_: string
+  readonly ms_: string
+  readonly joined: boolean
+  readonly observes: boolean
+}
+
+type AsText =
+  | 'seq'
+  | 'ordinal'
+  | 'time_ms'
+  | 'reply_to'
+  | 'target_seq'
+  | 'read_seq'
+  | 'read_ordinal'
+  | 'until_ms'
+/** 64-bit integers stand as text under a name with a dash behind: ORDER BY would take an alias of a column's own name. */
+type Row = Omit<ItemRow, AsText | 'mentions' | 'members'> & {
+  readonly [K in AsText as `${K}_`]: null extends ItemRow[K] ? string | null : string
+} & { readonly mentions: string[]; readonly members: string[] }
 
 const numberOrNull = (text: string | null): number | null => (text === null ? null : Number(text))
 
@@ -154,13 +230,22 @@ const itemIn = (row: Row): Item => ({
   readConversationId: row.read_conversation,
   readSeq: numberOrNull(row.read_seq_),
   readOrdinal: numberOrNull(row.read_ordinal_),
+  on: row.is_on,
+  key: row.setting_key,
+  value: row.value,
+  until: numberOrNull(row.until_ms_),
 })
 
 function applied(item: Item, changed: ReadonlyMap<number, VersionRow>): Item {
   if (item.kind === 'edited' && item.targetSeq !== null)
     return changed.get(item.targetSeq)?.recalled ? blankEdit(item) : item
   const row = item.kind === 'message' ? changed.get(item.seq) : undefined
-  if (!row) return item
+  return row ? inVersion(item, row) : item
+}
+
+/** A message in its newest version. */
+export function inVersion(item: Item, row: VersionRow): Item {
+  if (Number(row.version_) === item.seq) return item
   const change = {
     ...item,
     seq: Number(row.version_),

@@ -1,0 +1,130 @@
+/** Finding messages in the archive by what they say. Whatever a user types is a query parameter and nothing else. */
+import { WIDE_CHARACTERS } from '../archive/tables.ts'
+import type { ArchivePort, QueryLimits } from '../ports.ts'
+import { IN_KEYS, keyParams, type MessageKey, VERSION_COLUMNS, type VersionRow } from './archive.ts'
+
+/** Of a message; greater is newer. */
+export interface SearchPlace {
+  readonly time: number
+  readonly conversation: string
+  readonly seq: number
+}
+
+export interface CandidatesAsk {
+  readonly user: string
+  readonly terms: readonly string[]
+  /** Null: all conversations in which the user is or was. */
+  readonly conversation: string | null
+  /** Only places below this one. */
+  readonly below: SearchPlace
+  /** Only messages of this time (ms) and later. */
+  readonly fromTime: number
+  /** Only messages later than this, by kind of conversation. */
+  readonly afterTime: { readonly p2p: number; readonly group: number }
+  readonly max: number
+}
+
+export interface FoundVersion extends VersionRow {
+  readonly conversation: string
+  readonly matches: boolean
+}
+
+const QUERY_LIMITS: QueryLimits = { rowsMax: 3_000_000, timeMsMax: 1_000 }
+const FOREVER_SEQ = 'toUInt64(9007199254740991)'
+
+/** The same form as `search_text` has. */
+const folded = (param: string) => `lowerUTF8(normalizeUTF8NFKC(toValidUTF8({${param}:String})))`
+/** After folding, which makes a plain `%` of a wide one. */
+const escaped = (text: string) => `replaceRegexpAll(${text}, '[%_\\\\\\\\]', '\\\\\\\\\\\\0')`
+
+/** One character beyond ASCII, which pairs of characters do not find. */
+const isWideCharacter = (term: string): boolean => {
+  const characters = [...term.normalize('NFKC').toLowerCase()]
+  return characters.length === 1 && (characters[0] ?? '') > '\x7f'
+}
+
+/** The condition that a text holds every term. */
+const matching = (terms: readonly string[]): string =>
+  terms
+    .map((term, i) =>
+      isWideCharacter(term)
+        ? `hasAnyTokens(${WIDE_CHARACTERS}, [${folded(`term${i}`)}])`
+        : `search_text LIKE concat('%', ${escaped(folded(`term${i}`))}, '%')`,
+    )
+    .join(' AND ')
+
+const termParams = (terms: readonly string[]) =>
+  Object.fromEntries(terms.map((term, i) => [`term${i}`, term]))
+
+/** Conversations in which a user is or was, with the bounds of what he may read; gaps between are for the caller. */
+const MINE = `
+  SELECT conversation, min(from_seq) AS from_seq, max(to_seq) AS to_seq FROM (
+    SELECT conversation, toUInt64(1) AS from_seq, ${FOREVER_SEQ} AS to_seq FROM single_chats WHERE user = {user:String}
+    UNION ALL SELECT conversation, minIf(seq, joined), if(argMax(joined, seq), ${FOREVER_SEQ}, max(seq))
+      FROM membership WHERE user = {user:String} GROUP BY conversation
+    UNION ALL SELECT conversation, minIf(seq, is_on), if(argMax(is_on, seq), ${FOREVER_SEQ}, max(seq))
+      FROM observing WHERE user = {user:String} GROUP BY conversation
+  ) GROUP BY conversation`
+
+export function archiveSearch(clickhouse: Pick<ArchivePort, 'query'>) {
+  return {
+    /** Places of messages of which some version matches, newest first. Rejects with Fault `query_limit` where there is too much to look through. */
+    async candidates(ask: CandidatesAsk): Promise<SearchPlace[]> {
+      const { user, terms, conversation, below, fromTime, afterTime, max } = ask
+      const found = await clickhouse.query<{ conversation: string; seq_: string; ms: string }>(
+        `WITH mine AS (${MINE})
+         SELECT messages.conversation AS conversation, toString(messages.seq) AS seq_, toString(toUnixTimestamp64Milli(time)) AS ms
+         FROM messages INNER JOIN mine ON messages.conversation = mine.conversation
+         WHERE messages.conversation IN (SELECT conversation FROM mine)
+           ${conversation === null ? '' : 'AND messages.conversation = {conversation:String}'}
+           AND messages.seq >= mine.from_seq AND messages.seq <= mine.to_seq AND NOT recalled
+           AND time >= fromUnixTimestamp64Milli({fromTime:Int64}, 'UTC') AND time <= fromUnixTimestamp64Milli({time:Int64}, 'UTC')
+           AND (time, messages.conversation, messages.seq) < (fromUnixTimestamp64Milli({time:Int64}, 'UTC'), {below:String}, {seq:UInt64})
+           AND time > fromUnixTimestamp64Milli(if(startsWith(messages.conversation, 'p2p:'), {afterP2p:Int64}, {afterGroup:Int64}), 'UTC')
+           AND ${matching(terms)}
+         ORDER BY time DESC, messages.conversation DESC, messages.seq DESC
+         LIMIT 1 BY messages.conversation, messages.seq LIMIT {max:UInt32}`,
+        {
+          ...termParams(terms),
+          user,
+          ...(conversation === null ? {} : { conversation }),
+          fromTime,
+          time: below.time,
+          below: below.conversation,
+          seq: below.seq,
+          afterP2p: afterTime.p2p,
+          afterGroup: afterTime.group,
+          max,
+        },
+        QUERY_LIMITS,
+      )
+      return found.map(({ conversation: of, seq_, ms }) => ({
+        conversation: of,
+        seq: Number(seq_),
+        time: Number(ms),
+      }))
+    },
+
+    /** Newest versions of messages, and whether these match. */
+    async newest(keys: readonly MessageKey[], terms: readonly string[]): Promise<FoundVersion[]> {
+      if (keys.length === 0) return []
+      return clickhouse.query<FoundVersion>(
+        `SELECT conversation, ${VERSION_COLUMNS}, ${matching(terms)} AS matches FROM messages
+         WHERE ${IN_KEYS} ORDER BY conversation, messages.seq, version DESC LIMIT 1 BY conversation, messages.seq`,
+        { ...termParams(terms), ...keyParams(keys) },
+      )
+    },
+
+    /** How many of these items the archive holds. */
+    async holds(keys: readonly MessageKey[]): Promise<number> {
+      if (keys.length === 0) return 0
+      const [row] = await clickhouse.query<{ n: string }>(
+        `SELECT toString(uniqExact(conversation, seq)) AS n FROM items WHERE ${IN_KEYS}`,
+        keyParams(keys),
+      )
+      return Number(row?.n ?? 0)
+    },
+  }
+}
+
+export type ArchiveSearch = ReturnType<typeof archiveSearch>
