@@ -66,8 +66,8 @@ export function setGroup(body: GroupState, asked: Asked, command: CommandOf<'Set
   const fields = { name, avatar, announcement, custom, joinPolicy, addPolicy }
   if (Object.values(fields).every((value) => value === null)) return reject('no_change')
   if (name === '') return reject('bad_content')
-  if (joinPolicy !== null && !isJoinPolicy(joinPolicy)) return reject('bad_frame')
-  if (addPolicy !== null && !isAddPolicy(addPolicy)) return reject('bad_frame')
+  if (joinPolicy !== null && !isJoinPolicy(joinPolicy)) return reject('bad_content')
+  if (addPolicy !== null && !isAddPolicy(addPolicy)) return reject('bad_content')
   return happened({ type: 'GroupSet', ...fields })
 }
 

@@ -17,7 +17,7 @@ export function setRole(body: GroupState, asked: Asked, command: CommandOf<'SetR
   const now = groupRole(body, user)
   const barred = barredInGroup(body, asked.sender, settingRole[now])
   if (barred) return reject(barred)
-  if (role !== 'owner' && role !== 'admin' && role !== 'member') return reject('bad_frame')
+  if (role !== 'owner' && role !== 'admin' && role !== 'member') return reject('bad_content')
   if (role === now) return reject('no_change')
   const admins = body.staff.size - 1
   if (role !== 'member' && now === 'member' && admins >= limits.groupAdminsMax) return reject('too_many')
@@ -35,7 +35,7 @@ export function muteMember(body: GroupState, asked: Asked, command: CommandOf<'M
   const { user, forMs } = command
   const barred = barredInGroup(body, asked.sender, muting[groupRole(body, user)])
   if (barred) return reject(barred)
-  if (forMs < 0 || forMs > limits.muteMsMax) return reject('bad_frame')
+  if (forMs < 0 || forMs > limits.muteMsMax) return reject('bad_content')
   if (forMs === 0 && !isMuted(body, user, asked.now)) return reject('no_change')
   return happened({ type: 'MemberMuted', user, until: forMs === 0 ? 0 : asked.now + forMs })
 }

@@ -6,7 +6,7 @@ import type { UserState } from '../state.ts'
 const KEY = new RegExp(`^[A-Za-z0-9_.:-]{1,${limits.settingKeyBytesMax}}$`)
 
 export function setSetting(body: UserState, { key, value }: CommandOf<'SetSetting'>): Decision {
-  if (!KEY.test(key)) return reject('bad_frame')
+  if (!KEY.test(key)) return reject('bad_content')
   const known = body.settings.has(key)
   if (value === null) return known ? happened({ type: 'SettingSet', key, value }) : reject('no_change')
   if (Buffer.byteLength(value, 'utf8') > limits.settingValueBytesMax) return reject('content_too_large')

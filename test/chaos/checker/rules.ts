@@ -41,7 +41,8 @@ function groupRules(): Rules {
 
   function speaking({ sender, time, row }: Accepted): string | null {
     if (roleOf(sender) === 'outsider') return 'is no member'
-    if ((mutedUntil.get(sender) ?? 0) > time) return 'is muted'
+    // Whoever was handed the group while muted has nobody above to end it.
+    if (roleOf(sender) !== 'owner' && (mutedUntil.get(sender) ?? 0) > time) return 'is muted'
     if (allMuted && !leads(sender)) return 'is muted with everyone'
     if (row.mentionAll === true && large && !leads(sender)) return 'may not name everyone'
     return null

@@ -196,8 +196,8 @@ describe('changing a group', () => {
     const { when } = given(G, created('b'))
     when(by('a', setGroup({}))).rejection('no_change')
     when(by('a', setGroup({ name: '' }))).rejection('bad_content')
-    when(by('a', setGroup({ joinPolicy: 'anyhow' }))).rejection('bad_frame')
-    when(by('a', setGroup({ addPolicy: 'nobody' }))).rejection('bad_frame')
+    when(by('a', setGroup({ joinPolicy: 'anyhow' }))).rejection('bad_content')
+    when(by('a', setGroup({ addPolicy: 'nobody' }))).rejection('bad_content')
   })
 })
 
@@ -242,6 +242,38 @@ describe('messages in a group', () => {
   test("the owner recalls anyone's message, without a window", () => {
     given(G, created('b'), by('b', send('hi')))
       .when(by('a', recall(2), { at: limits.recallWindowMs * 10 }))
+      .event('MessageRecalled')
+  })
+
+  test("an admin recalls anyone's message, the owner's too, without a window", () => {
+    const staffed = [
+      created('b', 'c'),
+      by('a', setRole('b', 'admin')),
+      by('a', send('3')),
+      by('c', send('4')),
+    ]
+    for (const seq of [3, 4])
+      given(G, ...staffed)
+        .when(by('b', recall(seq), { at: limits.recallWindowMs * 10 }))
+        .event('MessageRecalled')
+  })
+
+  test('who is an admin no longer recalls only their own, within the window', () => {
+    const demoted = [
+      created('b', 'c'),
+      by('a', setRole('b', 'admin')),
+      by('c', send('3')),
+      by('b', send('4')),
+      by('a', setRole('b', 'member')),
+    ]
+    given(G, ...demoted)
+      .when(by('b', recall(3)))
+      .rejection('not_author')
+    given(G, ...demoted)
+      .when(by('b', recall(4), { at: 10 + limits.recallWindowMs }))
+      .rejection('too_old')
+    given(G, ...demoted)
+      .when(by('b', recall(4)))
       .event('MessageRecalled')
   })
 
