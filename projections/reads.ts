@@ -11,15 +11,26 @@ import type {
   ServerFrames,
   Setting,
 } from '../schemas/frames.ts'
+import type { Clock } from '../schemas/ports.ts'
 import type { Target } from '../schemas/records.ts'
 import type { ArchivePort, RedisPort } from './ports.ts'
 import { archiveReads } from './reads/archive.ts'
+import { archiveSearch } from './reads/archive-search.ts'
+import { channelsOf, membersAmong, typingAudience } from './reads/audience.ts'
 import { lookup, sync } from './reads/changes.ts'
+import { group } from './reads/group.ts'
 import { guard } from './reads/guard.ts'
 import { history } from './reads/history.ts'
 import { conversations, heads } from './reads/lists.ts'
 import { liveReads } from './reads/live.ts'
-import type { Sources } from './reads/sources.ts'
+import { members } from './reads/members.ts'
+import { overview } from './reads/overview.ts'
+import { profiles, relations, settings } from './reads/people.ts'
+import { KEEP_ALL, type Policies } from './reads/policy.ts'
+import { readersOf } from './reads/readers.ts'
+import { type SearchSources, search } from './reads/search.ts'
+import { readLive } from './reads/sources.ts'
+import { target } from './reads/target.ts'
 
 export interface Refused {
   readonly code: 'not_member'
@@ -195,7 +206,7 @@ export interface ReadModels {
     conversationId: string,
     ask: ListRequest & { readonly seq: number },
   ): Promise<Refused | ReadersAnswer>
-  /** With everybody there ever was something with, by user id. */
+  /** Friends, requests, those who are blocked or have a remark, by user id; at most limits.relationsPerUserMax. */
   relations(user: string): Promise<RelationsAnswer>
   profiles(users: readonly string[]): Promise<ProfilesAnswer>
   settings(user: string): Promise<SettingsAnswer>
@@ -224,12 +235,16 @@ export interface ReadModelsOptions {
   readonly clickhouse: Pick<ArchivePort, 'query'>
   readonly partitions: number
   readonly generation: number
+  readonly clock: Clock
+  /** Default: everything is kept for ever. */
+  readonly policies?: Policies
 }
 
-export function readModels({ redis, clickhouse, partitions, generation }: ReadModelsOptions): ReadModels {
-  const sources: Sources = {
+export function readModels(options: ReadModelsOptions): ReadModels {
+  const { redis, clickhouse, partitions, generation, clock } = options
+  const sources: SearchSources = {
     live: liveReads(redis, { partitions, generation }),
-    archive: archiveReads(clickhouse),
+    archive: archiveReads(clickhouse, clock),
     // The client of Redis has its own limit of 500 ms per round trip; one read makes a few.
     redisGuard: guard('Redis', { timeoutMs: 2_000, running: 256, queued: 4_096, failures: 8, restMs: 500 }),
     archiveGuard: guard('the archive', {
@@ -239,18 +254,40 @@ export function readModels({ redis, clickhouse, partitions, generation }: ReadMo
       failures: 5,
       restMs: 2_000,
     }),
+    search: archiveSearch(clickhouse),
+    // Apart from history: a search may take long, and must not wait for it or hold it up.
+    searchGuard: guard('the search', {
+      timeoutMs: 5_000,
+      running: 4,
+      queued: 64,
+      failures: 5,
+      restMs: 2_000,
+    }),
+    policies: options.policies ?? KEEP_ALL,
+    clock,
   }
-  const answers: Partial<ReadModels> = {
+  const models: ReadModels = {
     heads: (user) => heads(sources, user),
     conversations: (user, ask) => conversations(sources, user, ask),
     history: (user, conversationId, page) => history(sources, user, conversationId, page),
     sync: (user, conversationId, request) => sync(sources, user, conversationId, request),
     lookup: (user, conversationId, packId) => lookup(sources, user, conversationId, packId),
-    headOf: (conversationId) =>
-      sources.redisGuard(async () => {
-        const { value, complete } = await sources.live.whole(() => sources.live.heads([conversationId]))
-        return { partial: !complete, head: value.get(conversationId) ?? null }
-      }),
+    async headOf(conversationId) {
+      const { value, complete } = await readLive(sources, () => sources.live.heads([conversationId]))
+      return { partial: !complete, head: value.get(conversationId) ?? null }
+    },
+    group: (user, conversationId) => group(sources, user, conversationId),
+    members: (user, conversationId, ask) => members(sources, user, conversationId, ask),
+    readers: readersOf(sources),
+    relations: (user) => relations(sources, user),
+    profiles: (users) => profiles(sources, users),
+    settings: (user) => settings(sources, user),
+    search: (user, ask) => search(sources, user, ask),
+    overview: (user, ask) => overview(models, user, ask),
+    target: (user, conversationId, seq) => target(sources, user, conversationId, seq),
+    channelsOf: (user) => channelsOf(sources, user),
+    membersAmong: (conversationId, users, atLeast) => membersAmong(sources, conversationId, users, atLeast),
+    typingAudience: (user, conversationId) => typingAudience(sources, user, conversationId),
   }
-  return answers as ReadModels
+  return models
 }

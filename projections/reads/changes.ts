@@ -5,7 +5,18 @@ import { mayRead } from '../directory/membership.ts'
 import type { LookupAnswer, Refused, SyncAnswer } from '../reads.ts'
 import { itemFrom } from '../timeline/element.ts'
 import { blankEdit } from './archive.ts'
-import { archiveAccess, fixedReaders, liveAccess, orDown, type Sources, unavailable } from './sources.ts'
+import { bytesOf } from './page.ts'
+import { type Horizon, isBeyond } from './policy.ts'
+import {
+  archiveAccess,
+  couldRead,
+  horizonNow,
+  liveAccess,
+  orDown,
+  readLive,
+  type Sources,
+  unavailable,
+} from './sources.ts'
 
 export interface SyncAsk {
   readonly ranges: readonly Range[]
@@ -18,8 +29,7 @@ export async function sync(
   stream: string,
   ask: SyncAsk,
 ): Promise<Refused | SyncAnswer> {
-  const readers = fixedReaders(stream)
-  if (readers === undefined || (readers && !readers.includes(user))) return { code: 'not_member' }
+  if (!couldRead(user, stream)) return { code: 'not_member' }
   const fromLive = await liveSync(sources, user, stream, ask)
   if (fromLive?.sure) return fromLive.answer
   const fromArchive = await archiveSync(sources, user, stream, ask)
@@ -36,14 +46,12 @@ async function liveSync(
   stream: string,
   { ranges, changesUpTo }: SyncAsk,
 ): Promise<{ sure: boolean; answer: Refused | SyncAnswer } | undefined> {
-  const { live, redisGuard } = sources
+  const { live } = sources
   const read = await orDown(
-    redisGuard(() =>
-      live.whole(async () => ({
-        ...(await liveAccess(sources, user, stream)),
-        index: await live.changes(stream, changesUpTo, limits.changesPerSyncMax),
-      })),
-    ),
+    readLive(sources, async () => ({
+      ...(await liveAccess(sources, user, stream)),
+      index: await live.changes(stream, changesUpTo, limits.changesPerSyncMax),
+    })),
   )
   if (!read) return undefined
   const { head, intervals, unsure, index } = read.value
@@ -64,9 +72,24 @@ async function liveSync(
   const items = await changedItems(sources, stream, wanted)
   const missing = wanted.find(({ seq }) => !items.has(seq))
   const until = missing ? missing.seq - 1 : upTo
-  const changes = [...items.values()].filter(({ seq }) => seq <= until)
-  const partial = cut || missing !== undefined || index.applied < (head?.seq ?? 0)
-  return { sure, answer: { code: null, partial, reset: false, changesUpTo: until, changes } }
+  const there = [...items.values()].filter(({ seq }) => seq <= until)
+  const horizon = horizonNow(sources, stream, head?.ordinal ?? 0)
+  const { changes, changesUpTo: told } = fitting(there, until, horizon)
+  const partial = told < until || cut || missing !== undefined || index.applied < (head?.seq ?? 0)
+  return { sure, answer: { code: null, partial, reset: false, changesUpTo: told, changes } }
+}
+
+/** The first of the changes, as far as one answer holds them, without edits that are no longer kept; and up to where that is. */
+function fitting(items: readonly Item[], until: number, horizon: Horizon) {
+  const changes: Item[] = []
+  let bytes = 0
+  for (const item of items) {
+    if (item.kind === 'hidden' || (item.kind === 'edited' && isBeyond(horizon, item))) continue
+    bytes += bytesOf(item)
+    if (bytes > limits.pageBytesMax && changes.length > 0) return { changes, changesUpTo: item.seq - 1 }
+    changes.push(item)
+  }
+  return { changes, changesUpTo: until }
 }
 
 /** The events themselves, in seq order; those that neither store holds are left out. */
@@ -108,11 +131,11 @@ async function archiveSync(
       const wanted = all.filter(
         ({ seq, target }) => held(ranges, target) && mayRead(intervals, target) && mayRead(intervals, seq),
       )
-      const changes = await archive.itemsAt(
-        stream,
-        wanted.map(({ seq }) => seq),
-      )
-      return { code: null, partial: true, reset: false, changesUpTo: all.at(-1)?.seq ?? changesUpTo, changes }
+      const seqs = wanted.map(({ seq }) => seq)
+      const items = await archive.itemsAt(stream, seqs)
+      const horizon = horizonNow(sources, stream, access.headOrdinal)
+      const until = all.at(-1)?.seq ?? changesUpTo
+      return { code: null, partial: true, reset: false, ...fitting(items, until, horizon) }
     }),
   )
 }
@@ -123,14 +146,12 @@ export async function lookup(
   stream: string,
   packId: string,
 ): Promise<LookupAnswer> {
-  const { live, archive, redisGuard, archiveGuard } = sources
+  const { live, archive, archiveGuard } = sources
   const read = await orDown(
-    redisGuard(() =>
-      live.whole(async () => ({
-        head: (await live.heads([stream])).get(stream),
-        window: await live.elements(stream, 1, Number.MAX_SAFE_INTEGER),
-      })),
-    ),
+    readLive(sources, async () => ({
+      head: (await live.heads([stream])).get(stream),
+      window: await live.elements(stream, 1, Number.MAX_SAFE_INTEGER),
+    })),
   )
   const window = read?.value.window
   for (const element of window?.elements ?? []) {

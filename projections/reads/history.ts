@@ -1,13 +1,23 @@
 /** Pages of a stream: the newest items from the timeline, older ones from the archive, each as it stands now. */
-import type { Item } from '../../schemas/frames.ts'
-import { recalledMessage } from '../../schemas/item.ts'
+import type { Item, Reaction } from '../../schemas/frames.ts'
+import { itemFor, recalledMessage } from '../../schemas/item.ts'
 import { limits } from '../../schemas/limits.ts'
 import type { Interval } from '../directory/membership.ts'
 import type { HistoryAnswer, PageRequest, Refused } from '../reads.ts'
 import { itemFrom } from '../timeline/element.ts'
 import type { LiveChange } from './live.ts'
 import { type PageRange, pageOf, rangeOf } from './page.ts'
-import { archiveAccess, fixedReaders, liveAccess, orDown, type Sources, unavailable } from './sources.ts'
+import { withinHorizon } from './policy.ts'
+import {
+  archiveAccess,
+  couldRead,
+  horizonNow,
+  liveAccess,
+  orDown,
+  readLive,
+  type Sources,
+  unavailable,
+} from './sources.ts'
 
 export async function history(
   sources: Sources,
@@ -15,8 +25,7 @@ export async function history(
   stream: string,
   ask: PageRequest,
 ): Promise<Refused | HistoryAnswer> {
-  const readers = fixedReaders(stream)
-  if (readers === undefined || (readers && !readers.includes(user))) return { code: 'not_member' }
+  if (!couldRead(user, stream)) return { code: 'not_member' }
   const fromLive = await liveHistory(sources, user, stream, ask)
   if (fromLive?.sure) return fromLive.answer
   // Redis is away or being rebuilt: the archive may hold more, and says nothing of what it does not hold yet.
@@ -38,20 +47,21 @@ async function liveHistory(
   stream: string,
   ask: PageRequest,
 ): Promise<LiveAnswer | undefined> {
-  const { live, redisGuard } = sources
+  const { live } = sources
   const read = await orDown(
-    redisGuard(() =>
-      live.whole(async () => {
-        const { head, intervals, unsure } = await liveAccess(sources, user, stream)
-        const range = rangeOf(ask, intervals, head?.seq ?? 0)
-        const timeline =
-          head && intervals.length > 0 ? await live.elements(stream, range.lo, range.hi) : undefined
-        return { intervals, unsure, range, timeline }
-      }),
-    ),
+    readLive(sources, async () => {
+      const { head, intervals, unsure } = await liveAccess(sources, user, stream)
+      const range = rangeOf(ask, intervals, head?.seq ?? 0)
+      if (!head || intervals.length === 0) return { head, intervals, unsure, range, reactions: [] }
+      const [timeline, reactions] = await Promise.all([
+        live.elements(stream, range.lo, range.hi),
+        live.reactions(user, stream, range.lo, range.hi),
+      ])
+      return { head, intervals, unsure, range, timeline, reactions }
+    }),
   )
   if (!read) return undefined
-  const { intervals, unsure, range, timeline } = read.value
+  const { head, intervals, unsure, range, timeline, reactions } = read.value
   const sure = read.complete && !unsure
   if (intervals.length === 0) return { sure, answer: { code: 'not_member' } }
   const found = new Map<number, Item>()
@@ -63,19 +73,31 @@ async function liveHistory(
   const top = Math.min(range.hi, (timeline?.first ?? 1) - 1)
   const stale = range.lo <= top ? await addOlder(sources, stream, range.lo, top, found) : 'fresh'
   if (stale === 'down' && found.size === 0) throw unavailable()
-  const answer = answerOf(stream, range, intervals, found, !sure || stale !== 'fresh')
-  return { sure, answer }
+  const show = shownTo(sources, user, stream, head?.ordinal ?? 0)
+  const partial = !sure || stale !== 'fresh'
+  return { sure, answer: answerOf(stream, range, intervals, mapped(found, show), reactions, partial) }
 }
+
+/** What this reader may see of an item that lies within his membership. */
+const shownTo = (sources: Sources, user: string, stream: string, headOrdinal: number) => {
+  const horizon = horizonNow(sources, stream, headOrdinal)
+  return (item: Item): Item => withinHorizon(itemFor(item, user), horizon)
+}
+
+const mapped = (found: ReadonlyMap<number, Item>, show: (item: Item) => Item): Map<number, Item> =>
+  new Map([...found].map(([seq, item]) => [seq, show(item)]))
 
 /** `down`: the archive did not answer. `stale`: it trails behind a change that Redis knows of. */
 async function addOlder(
-  { live, archive, redisGuard, archiveGuard }: Sources,
+  sources: Sources,
   stream: string,
   from: number,
   to: number,
   found: Map<number, Item>,
+  anew = false,
 ): Promise<'fresh' | 'stale' | 'down'> {
-  const page = await orDown(archiveGuard(() => archive.page(stream, from, to)))
+  const { live, archive, redisGuard, archiveGuard } = sources
+  const page = await orDown(archiveGuard(() => archive.page(stream, from, to, anew)))
   // After the archive: a recall in between must not slip through.
   const index = await orDown(redisGuard(() => live.changes(stream, 0, limits.changeIndexEntriesMax)))
   if (!page || !index) return 'down'
@@ -92,7 +114,8 @@ async function addOlder(
       if (trails) fresh = false
     }
   }
-  return fresh ? 'fresh' : 'stale'
+  if (fresh) return 'fresh'
+  return page.held ? addOlder(sources, stream, from, to, found, true) : 'stale'
 }
 
 function recalledItem(item: Item, changeSeq: number): Item {
@@ -112,11 +135,12 @@ async function archiveHistory(
   const { archive, archiveGuard } = sources
   const page =
     range.lo <= range.hi
-      ? await orDown(archiveGuard(() => archive.page(stream, range.lo, range.hi)))
+      ? await orDown(archiveGuard(() => archive.page(stream, range.lo, range.hi, true)))
       : { items: [] }
   if (!page) return undefined
-  const found = new Map(page.items.map((item) => [item.seq, item]))
-  return answerOf(stream, range, access.intervals, found, true)
+  const show = shownTo(sources, user, stream, access.headOrdinal)
+  const found = new Map(page.items.map((item) => [item.seq, show(item)]))
+  return answerOf(stream, range, access.intervals, found, [], true)
 }
 
 function answerOf(
@@ -124,9 +148,13 @@ function answerOf(
   range: PageRange,
   intervals: readonly Interval[],
   found: ReadonlyMap<number, Item>,
+  reactions: readonly Reaction[],
   partial: boolean,
 ): HistoryAnswer {
   const page = pageOf(stream, range, intervals, found)
+  const messages = new Set<number>()
+  for (const { kind, seq, content } of page.items)
+    if (kind === 'message' && content !== null) messages.add(seq)
   return {
     code: null,
     partial: partial || page.partial,
@@ -134,5 +162,6 @@ function answerOf(
     toSeq: range.toSeq,
     more: page.more,
     items: page.items,
+    reactions: reactions.filter(({ seq }) => messages.has(seq)),
   }
 }

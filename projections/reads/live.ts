@@ -1,11 +1,14 @@
 /** Reads of the Redis projections. */
+import type { Item, Reaction } from '../../schemas/frames.ts'
+import { inBatches } from '../batches.ts'
 import { parseFacts } from '../directory/membership.ts'
 import { readConversation } from '../inbox/read-conversation.ts'
 import { keys } from '../keys.ts'
+import { valueIn } from '../latest.ts'
 import { completeness, readPositions } from '../live/positions.ts'
 import type { RedisCall, RedisPort, RedisReply } from '../ports.ts'
 import { itemFrom } from '../timeline/element.ts'
-import { readChanges, readItems } from '../timeline/scripts.ts'
+import { readChanges, readItems, readReactions } from '../timeline/scripts.ts'
 
 export interface LiveHead {
   readonly seq: number
@@ -13,6 +16,8 @@ export interface LiveHead {
   readonly time: number
   /** How far the timeline has come; heads may be ahead of it. */
   readonly applied: number
+  /** Seq of the newest message up to `applied`; 0: none. */
+  readonly message: number
 }
 
 export interface LiveChange {
@@ -21,15 +26,23 @@ export interface LiveChange {
   readonly kind: 'e' | 'r'
 }
 
-const CALLS_PER_BATCH_MAX = 500
+/** What the list shows of one conversation beside its head. */
+export interface ConversationDetail {
+  readonly name: string | null
+  readonly avatar: string | null
+  readonly dissolved: boolean
+  readonly memberCount: number
+  /** Ordinals. */
+  readonly recalled: readonly number[]
+  readonly mentions: readonly number[]
+  readonly mentionsAll: readonly number[]
+  readonly own: readonly number[]
+  readonly preview: Item | null
+  readonly peerReadSeq: number
+}
 
 export function liveReads(redis: RedisPort, options: { partitions: number; generation: number }) {
-  async function inBatches(calls: readonly RedisCall[]): Promise<RedisReply[]> {
-    const replies: RedisReply[] = []
-    for (let at = 0; at < calls.length; at += CALLS_PER_BATCH_MAX)
-      replies.push(...(await redis.batch(calls.slice(at, at + CALLS_PER_BATCH_MAX))))
-    return replies
-  }
+  const batch = (calls: readonly RedisCall[]) => inBatches(redis, calls)
 
   async function completenessNow(): Promise<string | null> {
     const [reply] = await redis.batch([readPositions()])
@@ -37,6 +50,8 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
   }
 
   return {
+    batch,
+
     /**
      * Reads, and tells whether all that the log held was in Redis meanwhile. Asked on both sides: what was read during a rebuild
      * is not made whole by the rebuild's end.
@@ -48,7 +63,7 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
     },
 
     async heads(streams: readonly string[]): Promise<Map<string, LiveHead>> {
-      const replies = await inBatches(streams.map(readHead))
+      const replies = await batch(streams.map(readHead))
       const heads = new Map<string, LiveHead>()
       for (const [i, stream] of streams.entries()) {
         const head = headIn(replies[i])
@@ -57,24 +72,37 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
       return heads
     },
 
-    async listOf(user: string): Promise<string[]> {
-      const [listed] = await redis.batch([['SMEMBERS', keys.conversations(user)]])
-      return strings(listed)
+    /** Streams that the user follows, as a member or fixed reader and as an observer, and the settings that order the list. */
+    async listOf(user: string) {
+      const [listed, observed, settings] = await redis.batch([
+        ['SMEMBERS', keys.conversations(user)],
+        ['HKEYS', keys.observing(user)],
+        ['HGETALL', keys.listSettings(user)],
+      ])
+      return { listed: strings(listed), observed: strings(observed), settings: latestPairs(settings) }
     },
 
     async factsAndReads(user: string) {
-      const [facts, reads] = await redis.batch([
+      const [memberships, observing, reads] = await redis.batch([
         ['HGETALL', keys.memberships(user)],
+        ['HGETALL', keys.observing(user)],
         ['HGETALL', keys.reads(user)],
       ])
-      return { facts: pairs(facts), reads: pairs(reads) }
+      return { memberships: pairs(memberships), observing: pairs(observing), reads: pairs(reads) }
     },
 
     async headAndFacts(user: string, conversationId: string) {
       // One after the other: the facts then cover whatever lies up to this head's `applied`, on a Cluster too.
       const [head] = await redis.batch([readHead(conversationId)])
-      const [facts] = await redis.batch([['HGET', keys.memberships(user), conversationId]])
-      return { head: headIn(head), facts: typeof facts === 'string' ? parseFacts(facts) : [] }
+      const [memberships, observing] = await redis.batch([
+        ['HGET', keys.memberships(user), conversationId],
+        ['HGET', keys.observing(user), conversationId],
+      ])
+      return {
+        head: headIn(head),
+        memberships: parseFacts(typeof memberships === 'string' ? memberships : ''),
+        observing: parseFacts(typeof observing === 'string' ? observing : ''),
+      }
     },
 
     /** Elements of `from`..`to` that the timeline holds; `first` is the oldest it holds at all. */
@@ -93,6 +121,24 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
       return { applied, floor, changes: entries.map(changeIn) }
     },
 
+    /** Of the messages `from`..`to`, in their order. */
+    async reactions(user: string, conversationId: string, from: number, to: number): Promise<Reaction[]> {
+      if (from > to) return []
+      const [reply] = await redis.batch([
+        { script: readReactions, keys: [keys.reactions(conversationId)], args: [from, to, user] },
+      ])
+      const flat = (reply ?? []) as readonly [string, string, number, number]
+      const found: Reaction[] = []
+      for (let at = 0; at < flat.length; at += 4)
+        found.push({
+          seq: Number(flat[at]),
+          emoji: String(flat[at + 1]),
+          count: Number(flat[at + 2]),
+          mine: flat[at + 3] === 1,
+        })
+      return found
+    },
+
     async conversations(
       user: string,
       asked: readonly {
@@ -100,9 +146,11 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
         readonly base: number
         readonly fromSeq: number
         readonly toSeq: number | null
+        /** Of a single chat. */
+        readonly peer: string | null
       }[],
-    ) {
-      const calls = asked.flatMap(({ conversationId: id, base, fromSeq, toSeq }): RedisCall[] => [
+    ): Promise<ConversationDetail[]> {
+      const calls = asked.flatMap(({ conversationId: id, base, fromSeq, toSeq, peer }): RedisCall[] => [
         {
           script: readConversation,
           keys: [
@@ -110,26 +158,40 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
             keys.timeline(id),
             keys.recalled(id),
             keys.mentions(id),
+            keys.mentioned(id),
             keys.members(id),
             keys.group(id),
+            keys.readers(id),
           ],
-          args: [user, base, fromSeq, toSeq ?? 0],
+          args: [user, base, fromSeq, toSeq ?? 0, peer ?? ''],
         },
         ['ZRANGEBYSCORE', keys.own(user, id), `(${base}`, '+inf'],
       ])
-      const replies = await inBatches(calls)
-      return asked.map(({ conversationId }, i) => {
-        const [name, memberCount, recalled, mentions, preview] = (replies[2 * i] ?? []) as RedisReply[]
+      const replies = await batch(calls)
+      return asked.map((_, i) => {
+        const [group, memberCount, recalled, mentions, mentionsAll, preview, peerRead] = (replies[2 * i] ??
+          []) as RedisReply[]
+        const [name, avatar, dissolved] = (group ?? []) as RedisReply[]
         return {
-          conversationId,
-          name: typeof name === 'string' ? name : null,
+          name: valueIn(name),
+          avatar: valueIn(avatar) || null,
+          dissolved: valueIn(dissolved) !== null,
           memberCount: Number(memberCount),
           recalled: strings(recalled).map(Number),
           mentions: strings(mentions).map(Number),
-          preview: typeof preview === 'string' ? itemFrom(preview) : null,
+          mentionsAll: strings(mentionsAll).map(Number),
           own: strings(replies[2 * i + 1]).map(Number),
+          preview: typeof preview === 'string' ? itemFrom(preview) : null,
+          peerReadSeq: Number(peerRead ?? 0),
         }
       })
+    },
+
+    /** Values of these settings, null where one is not set. */
+    async settingsOf(user: string, names: readonly string[]): Promise<(string | null)[]> {
+      if (names.length === 0) return []
+      const [values] = await redis.batch([['HMGET', keys.settings(user), ...names]])
+      return names.map((_, i) => valueIn((values as RedisReply[])[i]))
     },
   }
 }
@@ -143,12 +205,13 @@ const readHead = (stream: string): RedisCall => [
   'ordinal',
   'time',
   'applied',
+  'message',
 ]
 
 function headIn(reply: RedisReply | undefined): LiveHead | null {
   if (!Array.isArray(reply) || typeof reply[0] !== 'string') return null
-  const [seq, ordinal, time, applied] = reply.map(Number) as [number, number, number, number]
-  return { seq, ordinal, time, applied }
+  const [seq, ordinal, time, applied, message] = reply.map(Number) as [number, number, number, number, number]
+  return { seq, ordinal, time, applied, message }
 }
 
 function changeIn(entry: string): LiveChange {
@@ -156,12 +219,22 @@ function changeIn(entry: string): LiveChange {
   return { seq: Number(seq), target: Number(target), kind: kind === 'r' ? 'r' : 'e' }
 }
 
-const strings = (reply: RedisReply | undefined): string[] =>
+export const strings = (reply: RedisReply | undefined): string[] =>
   Array.isArray(reply) ? reply.filter((value) => typeof value === 'string') : []
 
-function pairs(reply: RedisReply | undefined): Map<string, string> {
+export function pairs(reply: RedisReply | undefined): Map<string, string> {
   const flat = strings(reply)
   const map = new Map<string, string>()
   for (let i = 0; i + 1 < flat.length; i += 2) map.set(flat[i] as string, flat[i + 1] as string)
+  return map
+}
+
+/** Fields that have a value now. */
+export function latestPairs(reply: RedisReply | undefined): Map<string, string> {
+  const map = new Map<string, string>()
+  for (const [field, text] of pairs(reply)) {
+    const value = valueIn(text)
+    if (value !== null) map.set(field, value)
+  }
   return map
 }

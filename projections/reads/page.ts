@@ -43,7 +43,17 @@ export interface Page {
   readonly partial: boolean
 }
 
-/** The run of items from the page's fixed end to the first one that is missing. What the reader may not see is `hidden`, never missing. */
+/** About what an item takes in an answer. */
+export function bytesOf({ content, value, members }: Item): number {
+  let bytes = 200 + Buffer.byteLength(content ?? '') + Buffer.byteLength(value ?? '')
+  for (const user of members) bytes += user.length + 3
+  return bytes
+}
+
+/**
+ * The run of items from the page's fixed end to the first one that is missing, or to where it is full. What the reader may not see
+ * is `hidden`, never missing.
+ */
 export function pageOf(
   conversationId: string,
   range: PageRange,
@@ -54,24 +64,28 @@ export function pageOf(
   const at = (seq: number): Item | undefined =>
     mayRead(intervals, seq) ? found.get(seq) : hiddenItem(conversationId, seq)
   const items: Item[] = []
+  let bytes = 0
+  let missing = false
+  /** False: the page ends before this item. */
+  const take = (seq: number): boolean => {
+    const item = at(seq)
+    missing = item === undefined
+    if (item === undefined) return false
+    bytes += bytesOf(item)
+    if (bytes > limits.pageBytesMax && items.length > 0) return false
+    items.push(item)
+    return true
+  }
   if (direction === 'up') {
-    for (let seq = lo; seq <= hi; seq++) {
-      const item = at(seq)
-      if (!item) break
-      items.push(item)
-    }
+    for (let seq = lo; seq <= hi && take(seq); seq++);
     const last = items.at(-1)?.seq ?? Math.min(lo - 1, toSeq)
-    return { items, more: last < toSeq, partial: last < hi }
+    return { items, more: last < toSeq, partial: missing }
   }
   let top = hi
   // The newest may not have been applied yet: the page then ends below it, and says so.
   while (top >= lo && !at(top)) top--
-  for (let seq = top; seq >= lo; seq--) {
-    const item = at(seq)
-    if (!item) break
-    items.push(item)
-  }
+  for (let seq = top; seq >= lo && take(seq); seq--);
   items.reverse()
   const first = items[0]?.seq ?? hi + 1
-  return { items, more: first > fromSeq && hi >= fromSeq, partial: top < hi || first > lo }
+  return { items, more: first > fromSeq && hi >= fromSeq, partial: missing || top < hi }
 }
