@@ -45,7 +45,7 @@ beforeAll(async () => {
   await live.begin(0, { begin: 0, end: 0 }, false)
   archive = archiveOn(engines.clickhouse)
   const { redis, clickhouse } = engines
-  reads = readModels({ redis, clickhouse, partitions: 1, generation: 0 })
+  reads = readModels({ redis, clickhouse, partitions: 1, generation: 0, clock: systemClock })
   const messages = Array.from({ length: LAST }, (_, i) => accepted({ stream, seq: i + 1 }, 'MessageSent'))
   await put(messages, [live, archive])
   await put(
@@ -205,7 +205,7 @@ describe('a directory that is not whole', () => {
       },
     }
     const [was] = await engines.redis.batch([['HGET', keys.positions(), '0']])
-    const during = readModels({ ...engines, redis, partitions: 1, generation: 0 })
+    const during = readModels({ ...engines, redis, partitions: 1, generation: 0, clock: systemClock })
     expect(await during.history('ann', stream, { limit: 5 })).toMatchObject({ partial: true })
     await engines.redis.batch([['HSET', keys.positions(), '0', String(was)]])
     expect(await reads.history('ann', stream, { limit: 5 })).toMatchObject({ partial: false })
@@ -222,9 +222,9 @@ describe('with a store down', () => {
     await expect(reads.history('bob', stream, { before: 20, limit: 10 })).rejects.toMatchObject({
       code: 'unavailable',
     })
-    expect((await reads.conversations('bob')).conversations).toHaveLength(1)
+    expect((await reads.conversations('bob', {})).conversations).toHaveLength(1)
     engines.clickhouseEngine.resume()
-    const fresh = readModels({ ...engines, partitions: 1, generation: 0 })
+    const fresh = readModels({ ...engines, partitions: 1, generation: 0, clock: systemClock })
     expect(await fresh.history('bob', stream, { before: 20, limit: 10 })).toMatchObject({ partial: false })
   })
 
@@ -241,7 +241,7 @@ describe('with a store down', () => {
       // The archive may trail: whoever it does not know as a member is not refused for good.
       await expect(reads.history('bob', 'g:1', {})).rejects.toMatchObject({ code: 'unavailable' })
       await expect(reads.heads('bob')).rejects.toBeInstanceOf(Fault)
-      await expect(reads.conversations('bob')).rejects.toBeInstanceOf(Fault)
+      await expect(reads.conversations('bob', {})).rejects.toBeInstanceOf(Fault)
       await expect(reads.headOf(stream)).rejects.toBeInstanceOf(Fault)
     } finally {
       engines.redisEngine.resume()
@@ -252,7 +252,7 @@ describe('with a store down', () => {
   test('an emptied Redis: history comes from the archive until the rebuild is over', async () => {
     await engines.redisEngine.restart({ emptied: true })
     expect(await engines.redis.ready(10_000)).toBe(true)
-    const fresh = readModels({ ...engines, partitions: 1, generation: 0 })
+    const fresh = readModels({ ...engines, partitions: 1, generation: 0, clock: systemClock })
     expect((await fresh.heads('bob')).partial).toBe(true)
     expect((await fresh.headOf(stream)).partial).toBe(true)
     const page = await fresh.history('bob', stream, { before: 100, limit: 20 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../../infra/clock.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { createRedis, type RedisClient } from '../../../infra/redis/client.ts'
 import { createRedisOnlineMap, type OnlineMap } from '../../../infra/redis/online-map.ts'
@@ -132,7 +133,7 @@ describe.each(Object.entries(kinds))('on %s', (_name, start) => {
   test('read models answer partial until every partition is there, and a rebuild is over', async () => {
     const sink = liveSink({ redis, generation: 0, logger: silentLog })
     const unused = { query: async () => [] }
-    const reads = readModels({ redis, clickhouse: unused, partitions: 1, generation: 0 })
+    const reads = readModels({ redis, clickhouse: unused, partitions: 1, generation: 0, clock: systemClock })
     expect((await reads.heads('ann')).partial).toBe(true)
     await sink.begin(0, { begin: 0, end: 3 }, false)
     const record = (seq: number) => accepted({ stream: 'p2p:ann:bob', seq, offset: seq }, 'MessageSent')

@@ -23,6 +23,8 @@ export const target = (seq: number, sender = 'ann') => ({
   packId: packId(T0 + seq, seq),
 })
 
+const none = { name: null, avatar: null, custom: null }
+
 const defaults: { [T in EventPayload['type']]?: object } = {
   MessageSent: { ...content, replyTo: null },
   MessageEdited: { ...content, target: target(1) },
@@ -32,6 +34,20 @@ const defaults: { [T in EventPayload['type']]?: object } = {
   MembersRemoved: { members: ['bob'] },
   ReadMarked: { conversationId: 'p2p:ann:bob', seq: 1, ordinal: 1 },
   Rejection: { code: 'not_member' },
+  Reacted: { target: target(1), emoji: '👍', on: true },
+  MessagePinned: { target: target(1), on: true },
+  JoinRequested: { note: 'let me in' },
+  JoinAnswered: { user: 'bob', accept: true },
+  RoleSet: { user: 'bob', role: 'admin' },
+  MemberMuted: { user: 'bob', until: T0 + 60_000 },
+  AllMuted: { on: true },
+  GroupSet: { ...none, joinPolicy: null, addPolicy: null, announcement: null },
+  Observing: { on: true },
+  FriendRequested: { note: 'it is me' },
+  FriendAnswered: { accept: true },
+  Blocked: { on: true },
+  SettingSet: { key: 'theme', value: 'dark' },
+  ProfileSet: { ...none, birthday: null, region: null, gender: null },
 }
 
 export function accepted<T extends EventPayload['type']>(

@@ -11,14 +11,26 @@ describe('the inbox', () => {
     ])
   })
   test('given mentions, then one entry for the conversation', () => {
-    const [, write] = inbox.project(accepted({ seq: 5 }, 'MessageSent', { mentions: ['bob', 'cid'] }))
-    expect(write).toEqual({ kind: 'mentioned', conversationId, ordinal: 5, users: ['bob', 'cid'] })
+    const [, write] = inbox.project(accepted({ seq: 5 }, 'MessageSent', { mentions: ['bob', 'cid', 'bob'] }))
+    expect(write).toEqual({
+      kind: 'mentioned',
+      conversationId,
+      ordinal: 5,
+      seq: 5,
+      users: ['bob', 'cid'],
+    })
   })
-  test('given a mention of all, then one entry whatever the size of the group', () => {
+  test('given a mention of all, then one entry whatever the size of the group, beside those named', () => {
     const [, write] = inbox.project(
       accepted({ seq: 5 }, 'MessageSent', { mentionAll: true, mentions: ['bob'] }),
     )
-    expect(write).toEqual({ kind: 'mentioned', conversationId, ordinal: 5, users: [EVERYONE] })
+    expect(write).toMatchObject({ kind: 'mentioned', ordinal: 5, users: ['bob', EVERYONE] })
+  })
+  test('given an edit, then whom the message names from then on, at its own ordinal', () => {
+    const edit = accepted({ seq: 9, ordinal: 8 }, 'MessageEdited', { target: target(3), mentions: ['bob'] })
+    expect(inbox.project(edit)).toEqual([
+      { kind: 'mentioned', conversationId, ordinal: 3, seq: 9, users: ['bob'] },
+    ])
   })
   test('given a recall, then the ordinal of the message, not of the recall', () => {
     const recall = accepted({ seq: 9, ordinal: 8 }, 'MessageRecalled', { target: target(3) })
@@ -32,8 +44,7 @@ describe('the inbox', () => {
     })
     expect(inbox.project(mark)).toEqual([{ kind: 'read', user: 'bob', conversationId, seq: 7, ordinal: 6 }])
   })
-  test('given an edit, a rejection or a roster change, then nothing', () => {
-    expect(inbox.project(accepted({}, 'MessageEdited'))).toEqual([])
+  test('given a rejection or a roster change, then nothing', () => {
     expect(inbox.project(accepted({}, 'Rejection'))).toEqual([])
     expect(inbox.project(accepted({ stream: 'g:1' }, 'MembersAdded'))).toEqual([])
   })

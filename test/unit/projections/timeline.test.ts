@@ -59,6 +59,15 @@ describe('the timeline', () => {
     })
   })
 
+  test('given a reaction, then its place among those of the message', () => {
+    const at = { seq: 4, sender: 'bob' }
+    const [on] = timeline.project(accepted(at, 'Reacted', { target: target(2), emoji: ':a b:' }))
+    const [off] = timeline.project(accepted(at, 'Reacted', { target: target(2), on: false }))
+    expect(on?.reaction).toEqual({ target: 2, member: '2:bob::a b:', on: true })
+    expect(off?.reaction).toMatchObject({ on: false })
+    expect(on).toMatchObject({ message: false, change: null })
+  })
+
   test('given an event that cannot be decoded, then its seq is still taken', () => {
     const [write] = timeline.project(undecodable(accepted({ seq: 4 }, 'MessageSent')))
     expect(write).toMatchObject({ seq: 4, message: false })
