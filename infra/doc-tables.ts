@@ -1,7 +1,15 @@
 /** The tables of docs/protocol.md and docs/operations.md, from the code they describe. `npm run docs:tables` writes them; a test holds the pages to it. */
+import {
+  chatRoles,
+  chatRules,
+  groupRoles,
+  groupRules,
+  type Rule,
+} from '../processors/conversation/authorisation.ts'
 import { codes } from '../schemas/codes.ts'
 import { clientFrames, serverFrames } from '../schemas/frames.ts'
 import { limits } from '../schemas/limits.ts'
+import type { CommandType } from '../schemas/records.ts'
 import { settingsMarkdown } from './settings.ts'
 
 interface Field {
@@ -80,11 +88,55 @@ function limitTable(): string {
   return ['| limit | value |', '|---|--:|', ...rows].join('\n')
 }
 
+/** Frames by the command that they become. */
+const frameOf: Readonly<Record<CommandType, keyof typeof clientFrames>> = {
+  SendMessage: 'send',
+  EditMessage: 'edit',
+  RecallMessage: 'recall',
+  React: 'react',
+  PinMessage: 'pin',
+  CreateGroup: 'createGroup',
+  AddMembers: 'addMembers',
+  RemoveMembers: 'removeMembers',
+  DissolveGroup: 'dissolveGroup',
+  RequestJoin: 'requestJoin',
+  AnswerJoin: 'answerJoin',
+  SetRole: 'setRole',
+  MuteMember: 'mute',
+  MuteAll: 'muteAll',
+  SetGroup: 'setGroup',
+  Observe: 'observe',
+  RequestFriend: 'requestFriend',
+  AnswerFriend: 'answerFriend',
+  DeleteFriend: 'deleteFriend',
+  Block: 'block',
+  SetSetting: 'setSetting',
+  SetProfile: 'setProfile',
+  MarkRead: 'markRead',
+}
+
+function ruleTable<R extends string>(rules: Readonly<Record<string, Rule<R>>>, roles: readonly R[]): string {
+  const rows = Object.values(rules).map(({ commands, when, verdicts }) => {
+    const cells = roles.map((role) => {
+      const verdict = verdicts[role]
+      return verdict === true ? 'yes' : `\`${verdict}\``
+    })
+    return `| ${commands.map((command) => `\`${frameOf[command]}\``).join(', ')} | ${when} | ${cells.join(' | ')} |`
+  })
+  return [
+    `| command | where | ${roles.join(' | ')} |`,
+    `|---|---|${'---|'.repeat(roles.length)}`,
+    ...rows,
+  ].join('\n')
+}
+
 /** Tables by the name of their place in a page: `<!-- table:NAME -->` … `<!-- end -->`. */
 export const tables: Readonly<Record<string, () => string>> = {
   'client-frames': () => frameTable(clientFrames),
   'server-frames': () => frameTable(serverFrames),
   records: recordTable,
+  'group-rules': () => ruleTable(groupRules, groupRoles),
+  'chat-rules': () => ruleTable(chatRules, chatRoles),
   codes: codeTable,
   limits: limitTable,
   settings: settingsMarkdown,

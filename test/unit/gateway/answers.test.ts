@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { inflateRawSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { boundedChanges, boundedList, boundedPage } from '../../../gateway/bounds.ts'
@@ -129,6 +130,16 @@ describe('an overview', () => {
     expect(inside[1]).toMatchObject({ id: 7, conversationId: 'g:0', items: expect.any(Array) })
     const bytes = frames.reduce((sum, frame) => sum + (frame.type === 'packed' ? frame.data.length : 0), 0)
     expect(bytes).toBeLessThan(texts.join('').length / 5)
+  })
+
+  it('can be opened as the page on the protocol says', () => {
+    const page = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8')
+    const example = page.slice(page.indexOf('<!-- example:overview -->'))
+    const [frame, inside] = [...example.matchAll(/```json\n([\s\S]*?)```/g)].map(
+      ([, text = '']) => JSON.parse(text) as { data: string },
+    )
+    const data = inflateRawSync(Buffer.from(frame?.data ?? '', 'base64')).toString('utf8')
+    expect(JSON.parse(data)).toEqual(inside)
   })
 
   it('of a newcomer is one batch', async () => {
