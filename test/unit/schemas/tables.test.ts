@@ -9,7 +9,7 @@ describe('limits agree with each other', () => {
     expect(limits.contentBytesMax).toBeLessThan(limits.frameBytesMax)
     expect(limits.frameBytesMax).toBeLessThan(limits.recordBytesMax)
     expect(limits.membersPerCommandMax * (limits.idCharsMax + 1)).toBeLessThan(limits.frameBytesMax)
-    expect(limits.groupMembersMax * (limits.idCharsMax + 2)).toBeLessThan(limits.recordBytesMax)
+    expect(limits.membersPerCommandMax * (limits.idCharsMax + 2)).toBeLessThan(limits.recordBytesMax)
     expect(limits.recipientsPerDeliveryMax * (limits.idCharsMax + 2) + limits.frameBytesMax).toBeLessThan(
       limits.recordBytesMax,
     )
