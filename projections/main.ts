@@ -75,7 +75,13 @@ async function startLive({
   const reader = createReader({
     name: 'live',
     consumer: store('live').consumer({ group: 'projections-live', topics: [topics.events], ...LIVE_FETCH }),
-    sink: liveSink({ redis, generation: config.generation, logger: log }),
+    sink: liveSink({
+      redis,
+      generation: config.generation,
+      logger: log,
+      clock,
+      policies: { p2p: config.storeP2p, group: config.storeGroup },
+    }),
     clock,
     logger: log,
     recordsPerBatchMax: 500,

@@ -9,6 +9,7 @@ import { keys } from '../keys.ts'
 import { latestText, setNewer } from '../latest.ts'
 import type { RedisArg, RedisCall } from '../ports.ts'
 import type { Accepted } from '../projection.ts'
+import { horizonOf, type Policies, policyOf } from '../reads/policy.ts'
 import { timeline } from '../timeline/project.ts'
 import { appendItems, setReaction } from '../timeline/scripts.ts'
 
@@ -23,18 +24,34 @@ export interface LiveCalls {
   readonly streams: readonly string[]
 }
 
-export function callsFor(records: readonly Accepted[], options: { readonly force: boolean }): LiveCalls {
+export interface CallsOptions {
+  /** A hole is known to be in the log itself: go on behind it. */
+  readonly force: boolean
+  readonly policies: Policies
+  readonly now: number
+}
+
+/** Where only the newest messages are kept, the timeline holds no more items than these. */
+function itemsMaxOf(policies: Policies, stream: string): number {
+  const policy = policyOf(policies, stream)
+  const max = limits.timelineMessagesPerConversationMax
+  return policy.keep === 'newest' ? Math.min(max, policy.messages) : max
+}
+
+export function callsFor(records: readonly Accepted[], options: CallsOptions): LiveCalls {
   const first: RedisCall[] = []
   const items = new Map<string, RedisArg[]>()
   const own = new Map<string, RedisArg[]>()
   const rest: RedisCall[] = []
   for (const record of records) {
     for (const write of directory.project(record)) directoryCalls(write, first)
-    for (const write of timeline.project(record)) {
+    // By age alone: where a stream's messages end by their number is not known here, and is a matter of the timeline's length.
+    const horizon = horizonOf(policyOf(options.policies, record.envelope.stream), 0, options.now)
+    for (const write of timeline.project(record, horizon)) {
       let args = items.get(write.stream)
       if (args === undefined) {
         args = [
-          limits.timelineMessagesPerConversationMax,
+          itemsMaxOf(options.policies, write.stream),
           limits.changeIndexEntriesMax,
           options.force ? 1 : 0,
         ]

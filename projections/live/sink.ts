@@ -5,10 +5,11 @@
  */
 import { randomBytes } from 'node:crypto'
 import { type Position, START } from '../../schemas/accept.ts'
-import type { Logger } from '../../schemas/ports.ts'
+import type { Clock, Logger } from '../../schemas/ports.ts'
 import { inBatches } from '../batches.ts'
 import type { RedisPort } from '../ports.ts'
 import type { Sink } from '../projection.ts'
+import { KEEP_ALL, type Policies } from '../reads/policy.ts'
 import { callsFor } from './calls.ts'
 import { formatStored, isValid, parseStored, readPosition, swapPosition } from './positions.ts'
 
@@ -25,6 +26,9 @@ export interface LiveSinkOptions {
   readonly redis: RedisPort
   readonly generation: number
   readonly logger: Logger
+  readonly clock: Pick<Clock, 'now'>
+  /** Default: everything is kept for ever. */
+  readonly policies?: Policies
   readonly onRebuild?: (partition: number) => void
 }
 
@@ -33,7 +37,8 @@ const IDLE_TICKS = 4
 /** Rebuilds that met the same gap before it is held to be a hole in the log itself. */
 const GAP_REBUILDS_MAX = 2
 
-export function liveSink({ redis, generation, logger, onRebuild }: LiveSinkOptions): Sink {
+export function liveSink(options: LiveSinkOptions): Sink {
+  const { redis, generation, logger, clock, policies = KEEP_ALL, onRebuild } = options
   const owned = new Map<number, Owned>()
   const mustRebuild = new Set<number>()
   const gaps = new Map<string, number>()
@@ -74,7 +79,7 @@ export function liveSink({ redis, generation, logger, onRebuild }: LiveSinkOptio
       const of = owned.get(partition)
       if (!of) return 'lost'
       const force = [...gaps].some(([key, n]) => key.startsWith(`${partition}/`) && n > GAP_REBUILDS_MAX)
-      const { first, then, streams } = callsFor(records, { force })
+      const { first, then, streams } = callsFor(records, { force, policies, now: clock.now() })
       await inBatches(redis, first)
       const replies = await inBatches(redis, then)
       const gap = streams.find((_, i) => replies[i] === -1)

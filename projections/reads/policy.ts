@@ -17,6 +17,9 @@ export interface Policies {
 export const FOREVER: Policy = { keep: 'forever' }
 export const KEEP_ALL: Policies = { p2p: FOREVER, group: FOREVER }
 
+export const keepsAll = ({ p2p, group }: Policies): boolean =>
+  p2p.keep === 'forever' && group.keep === 'forever'
+
 const FORM = /^(?:forever|(messages|days|relay):([1-9]\d{0,8}))$/
 const DAY_MS = 86_400_000
 const DAYS_MAX = 36_500
@@ -65,8 +68,15 @@ export const isBeyond = (
   at: { readonly ordinal: number; readonly time: number },
 ): boolean => at.ordinal <= horizon.ordinal || at.time <= horizon.time
 
+const isForgotten = (item: Item, horizon: Horizon): boolean =>
+  (item.kind === 'message' || item.kind === 'edited') && isBeyond(horizon, item)
+
 /** The item as it may be read: what was said beyond the horizon is hidden. An edit counts from its own place. */
 export const withinHorizon = (item: Item, horizon: Horizon): Item =>
-  (item.kind === 'message' || item.kind === 'edited') && isBeyond(horizon, item)
-    ? hiddenItem(item.conversationId, item.seq)
+  isForgotten(item, horizon) ? hiddenItem(item.conversationId, item.seq) : item
+
+/** The item as it may be stored: without what was said beyond the horizon, but with its facts. */
+export const keptOf = (item: Item, horizon: Horizon): Item =>
+  isForgotten(item, horizon)
+    ? { ...item, contentType: null, content: null, mentions: [], mentionAll: false, replyTo: null }
     : item

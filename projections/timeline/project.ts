@@ -3,6 +3,7 @@
 import type { Item } from '../../schemas/frames.ts'
 import { hiddenItem, itemOf } from '../../schemas/item.ts'
 import type { Accepted, Projection } from '../projection.ts'
+import { type Horizon, keptOf } from '../reads/policy.ts'
 import { editedTail, elementOf, recalledTail } from './element.ts'
 
 export interface TimelineWrite {
@@ -16,20 +17,23 @@ export interface TimelineWrite {
   readonly reaction: { readonly target: number; readonly member: string; readonly on: boolean } | null
 }
 
-export const timeline: Projection<TimelineWrite> = {
+const NO_HORIZON: Horizon = { ordinal: 0, time: 0 }
+
+export const timeline = {
   name: 'timeline',
-  project({ envelope, payload }: Accepted) {
+  /** Without the contents that are beyond the horizon: what a rebuild reads again is not brought back. */
+  project({ envelope, payload }: Accepted, horizon: Horizon = NO_HORIZON): readonly TimelineWrite[] {
     if (envelope.kind !== 'event') return []
     const { stream, seq, ordinal, time } = envelope
     // What cannot be decoded keeps its seq: a hole would look like a loss for ever.
-    const item = (payload && itemOf(envelope, payload)) ?? hiddenItem(stream, seq)
+    const item = keptOf((payload && itemOf(envelope, payload)) ?? hiddenItem(stream, seq), horizon)
     const element = elementOf(item)
     const message = item.kind === 'message'
     return [
       { stream, seq, ordinal, time, message, element, change: changeOf(item), reaction: reactionOf(item) },
     ]
   },
-}
+} satisfies Projection<TimelineWrite>
 
 function changeOf(item: Item): TimelineWrite['change'] {
   if (item.targetSeq === null) return null

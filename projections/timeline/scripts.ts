@@ -74,6 +74,31 @@ return applied
 `,
 }
 
+/**
+ * Takes the content of messages and edits up to a seq out of the timeline; their facts stay. Answers how many there were.
+ * KEYS head, timeline. ARGV seq.
+ */
+export const forgetItems: Script = {
+  name: 'forgetItems',
+  text: `
+local applied = tonumber(redis.call('HGET', KEYS[1], 'applied') or '0')
+local first = applied - redis.call('LLEN', KEYS[2]) + 1
+local last, forgotten = math.min(tonumber(ARGV[1]), applied), 0
+if first > last then return 0 end
+for i, element in ipairs(redis.call('LRANGE', KEYS[2], 0, last - first)) do
+  local cut = string.find(element, '\\n', 1, true)
+  local facts, tail = string.sub(element, 1, cut), string.sub(element, cut + 1)
+  local said = string.find(facts, '"kind":"message"', 1, true) or string.find(facts, '"kind":"edited"', 1, true)
+  if said and not string.find(tail, '"content":null', 1, true) then
+    local target = string.match(tail, '"targetSeq":(%d+)') or 'null'
+    redis.call('LSET', KEYS[2], i - 1, facts .. string.gsub(${luaText(blankTail(0))}, '"targetSeq":0', '"targetSeq":' .. target))
+    forgotten = forgotten + 1
+  end
+end
+return forgotten
+`,
+}
+
 /** Raises a head, never lowers it. KEYS head. ARGV seq, ordinal, time. */
 export const raiseHead: Script = {
   name: 'raiseHead',

@@ -131,7 +131,7 @@ describe.each(Object.entries(kinds))('on %s', (_name, start) => {
   })
 
   test('read models answer partial until every partition is there, and a rebuild is over', async () => {
-    const sink = liveSink({ redis, generation: 0, logger: silentLog })
+    const sink = liveSink({ redis, generation: 0, logger: silentLog, clock: systemClock })
     const unused = { query: async () => [] }
     const reads = readModels({ redis, clickhouse: unused, partitions: 1, generation: 0, clock: systemClock })
     expect((await reads.heads('ann')).partial).toBe(true)
