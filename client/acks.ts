@@ -1,8 +1,8 @@
 /** Tells the server what was handled: cumulative per stream, batched, and never before the store has it. */
 import { limits } from '../schemas/limits.ts'
 import type { Clock } from '../schemas/ports.ts'
-import { type ConversationLog, handledUpTo } from './conversation-log.ts'
-import type { Store } from './store.ts'
+import { type ConversationLog, handledUpTo, heldToKeep } from './conversation-log.ts'
+import type { Held, Store } from './store.ts'
 import type { ClientFrame } from './wire.ts'
 
 /** A frame costs both ends far more than the few positions in it. Well below the second by which a push counts as late. */
@@ -60,13 +60,16 @@ export function createAcks(deps: AcksDeps): Acks {
     const logs = [...dirty]
     dirty.clear()
     const positions = new Map<string, number>()
+    const held = new Map<string, Held>()
     for (const log of logs) {
       const position = handledUpTo(log)
-      if (position >= 0) positions.set(log.conversationId, position)
+      if (position < 0) continue
+      positions.set(log.conversationId, position)
+      if (hasBaseline) held.set(log.conversationId, heldToKeep(log))
     }
     try {
       if (hasBaseline) {
-        const kept = deps.store.savePositions(deps.userId(), positions)
+        const kept = deps.store.savePositions(deps.userId(), positions, held)
         if (kept instanceof Promise) await kept
         baselineKept = true
       }

@@ -2,8 +2,9 @@
  * One stream as this client has received it: items come in however the network gives them and go out strictly by
  * seq, each once. Pure bookkeeping; who fetches what is missing is not decided here.
  */
-import { limits } from '../schemas/limits.ts'
+
 import { type Range, withRange } from './ranges.ts'
+import type { Held } from './store.ts'
 import type { Item } from './wire.ts'
 
 /** Items beyond a gap that are kept until it is filled; more are dropped and read again with the gap. */
@@ -25,9 +26,11 @@ export interface ConversationLog {
   waiting: Map<number, Item> | null
   /** Recalls and edits above the position that went out early, in a sync. */
   told: Set<number> | null
-  /** First seq of the range that ends at position. */
+  /** First seq of the range that ends at position: everything in it was given in order. */
   heldFrom: number
   heldApart: readonly Range[]
+  /** Recalls and edits of what is held are told up to here. Below the position: a jump left some out. */
+  changesUpTo: number
   /** Newest (seq, ordinal) pairs, flat. */
   ordinals: number[]
 }
@@ -43,18 +46,32 @@ export const createLog = (conversationId: string): ConversationLog => ({
   told: null,
   heldFrom: 0,
   heldApart: [],
+  changesUpTo: Number.POSITIVE_INFINITY,
   ordinals: [],
 })
 
 export const isStarted = (log: ConversationLog): boolean => log.position !== UNSTARTED
 export const isBehind = (log: ConversationLog): boolean => isStarted(log) && log.target > log.position
 
+/** Changes of what is held were left out. */
+export const lacksChanges = (log: ConversationLog): boolean =>
+  isStarted(log) && log.changesUpTo < log.position && heldRanges(log).length > 0
+
 /** Takes the position as given: what is at or below it never goes out. Appends what can go out now. */
 export function startAt(log: ConversationLog, position: number, out: Item[]): void {
   log.position = position
   log.heldFrom = position + 1
+  log.changesUpTo = log.heldApart.length > 0 ? Math.min(log.changesUpTo, position) : position
   dropWaiting(log)
   drain(log, out)
+}
+
+/** Goes on where an earlier run was. `held` undefined: the store does not keep it, so anything may be held. */
+export function resumeAt(log: ConversationLog, position: number, held: Held | undefined): void {
+  log.heldApart = held?.ranges ?? (position > 0 ? [{ from: 1, to: position }] : [])
+  log.changesUpTo = held?.changesUpTo ?? position
+  log.position = position
+  log.heldFrom = position + 1
 }
 
 export type Offer = 'next' | 'duplicate' | 'gap'
@@ -90,6 +107,7 @@ export function offerPage(log: ConversationLog, page: HistoryPage, out: Item[]):
 export function moveTo(log: ConversationLog, position: number, out: Item[]): void {
   if (position <= log.position) return
   log.heldApart = heldRanges(log)
+  if (log.told) for (const seq of log.told) if (seq <= position) log.told.delete(seq)
   startAt(log, position, out)
 }
 
@@ -102,19 +120,56 @@ export function firstWaiting(log: ConversationLog): number | null {
 }
 
 export function heldRanges(log: ConversationLog): readonly Range[] {
-  return withRange(log.heldApart, { from: log.heldFrom, to: log.position }, limits.rangesPerSyncMax)
+  return withRange(log.heldApart, { from: log.heldFrom, to: log.position })
 }
 
-export function addHeld(log: ConversationLog, range: Range): void {
-  log.heldApart = withRange(log.heldApart, range, limits.rangesPerSyncMax)
+/** A range was read, as it stood at seq `asOf`. */
+export function addHeld(log: ConversationLog, range: Range, asOf: number): void {
+  log.heldApart = withRange(log.heldApart, range)
+  // Where all from `asOf` on was given in order, it was told.
+  if (!isStarted(log) || asOf < log.heldFrom - 1) log.changesUpTo = Math.min(log.changesUpTo, asOf)
+}
+
+/** Recalls and edits of what was held when they were asked for are told up to `upTo`. */
+export function changesTold(
+  log: ConversationLog,
+  upTo: number,
+  asked: Pick<ConversationLog, 'heldApart' | 'position'>,
+): void {
+  // Something came to what is held that was not asked for.
+  if (log.heldApart !== asked.heldApart) return
+  const known = log.position === asked.position ? upTo : Math.min(upTo, log.position)
+  // From heldFrom on they come in their order.
+  log.changesUpTo = Math.max(log.changesUpTo, known, known >= log.heldFrom - 1 ? log.position : 0)
+}
+
+/** They cannot be asked for any more. */
+export function giveChangesUp(log: ConversationLog): void {
+  log.changesUpTo = Math.max(log.changesUpTo, log.position)
+}
+
+/** The local copy was dropped. */
+export function dropHeld(log: ConversationLog): void {
+  log.heldApart = []
+  log.heldFrom = log.position + 1
+  giveChangesUp(log)
+}
+
+/** What must outlive this run for the next one to miss no change. */
+export function heldToKeep(log: ConversationLog): Held {
+  return {
+    ranges: withRange(log.heldApart, { from: log.heldFrom, to: handledUpTo(log) }),
+    changesUpTo: Math.min(log.changesUpTo, firstUnsettled(log) - 1),
+  }
 }
 
 /** Everything up to here was taken by the handlers. */
-export function handledUpTo(log: ConversationLog): number {
-  if (log.unsettled === null || log.unsettled.size === 0) return log.position
-  let first = log.position + 1
-  for (const seq of log.unsettled) if (seq < first) first = seq
-  return first - 1
+export const handledUpTo = (log: ConversationLog): number => Math.min(log.position, firstUnsettled(log) - 1)
+
+function firstUnsettled(log: ConversationLog): number {
+  let first = Number.POSITIVE_INFINITY
+  if (log.unsettled !== null) for (const seq of log.unsettled) if (seq < first) first = seq
+  return first
 }
 
 /** The ordinal at `seq`, or null when it is not among the newest that went through. */
@@ -132,6 +187,7 @@ export function noteOrdinal(log: ConversationLog, item: Item): void {
 
 function release(log: ConversationLog, item: Item, out: Item[]): void {
   log.position = item.seq
+  if (log.changesUpTo === item.seq - 1) log.changesUpTo = item.seq
   noteOrdinal(log, item)
   out.push(item)
 }

@@ -3,6 +3,7 @@ import type { EventName, Handlers } from './api.ts'
 export interface Emitter {
   on<E extends EventName>(event: E, handler: Handlers[E]): () => void
   off<E extends EventName>(event: E, handler: Handlers[E]): void
+  has(event: EventName): boolean
   /** Calls every handler; the promises that they returned, or null. */
   emit<E extends EventName>(event: E, value: Parameters<Handlers[E]>[0]): Promise<unknown>[] | null
 }
@@ -22,6 +23,7 @@ export function createEmitter(report: (error: unknown) => void): Emitter {
       return () => off(event, handler as Handler)
     },
     off: (event, handler) => off(event, handler as Handler),
+    has: (event) => (handlers[event]?.length ?? 0) > 0,
     emit(event, value) {
       const list = handlers[event]
       if (!list) return null

@@ -4,8 +4,8 @@ export interface Range {
   readonly to: number
 }
 
-/** The ranges with one more, merged where they touch; the oldest go when there are more than `max`. */
-export function withRange(ranges: readonly Range[], added: Range, max: number): readonly Range[] {
+/** The ranges with one more, merged where they touch. */
+export function withRange(ranges: readonly Range[], added: Range): readonly Range[] {
   if (added.to < added.from) return ranges
   let { from, to } = added
   const apart: Range[] = []
@@ -17,6 +17,13 @@ export function withRange(ranges: readonly Range[], added: Range, max: number): 
     }
   }
   apart.push({ from, to })
-  apart.sort((a, b) => a.from - b.from)
-  return apart.slice(-max)
+  return apart.sort((a, b) => a.from - b.from)
+}
+
+/** At most `max` ranges that cover all of these: the oldest are taken as one, with what lies between. */
+export function coarse(ranges: readonly Range[], max: number): readonly Range[] {
+  const over = ranges.slice(0, ranges.length - max + 1)
+  const [first, last] = [over[0], over.at(-1)]
+  if (!first || !last || over.length === 1) return ranges
+  return [{ from: first.from, to: last.to }, ...ranges.slice(over.length)]
 }

@@ -2,25 +2,30 @@
  * All streams that this client follows. Takes in what was pushed, answered or read, gives events out by seq and once,
  * and says which streams are behind.
  */
-import type { ConversationChange } from './api.ts'
+import type { ConversationChange, Page } from './api.ts'
 import {
+  addHeld,
   type ConversationLog,
   createLog,
+  dropHeld,
   firstWaiting,
   isBehind,
   isStarted,
+  lacksChanges,
   moveTo,
   offer,
   offerPage,
+  resumeAt,
   startAt,
 } from './conversation-log.ts'
 import type { Emitter } from './emitter.ts'
-import { editedOf, groupChangeOf, messageOf, recalledOf } from './messages.ts'
+import { eventOf } from './events.ts'
+import type { Held } from './store.ts'
 import type { Head, Item, ServerFrameOf } from './wire.ts'
 
 export interface Streams {
   readonly logs: ReadonlyMap<string, ConversationLog>
-  restore(positions: ReadonlyMap<string, number>): void
+  restore(positions: ReadonlyMap<string, number>, held: ReadonlyMap<string, Held> | undefined): void
   pushed(item: Item): void
   /** One's own command is committed; `item` null: its content must be read. */
   own(conversationId: string, seq: number, item: Item | null): void
@@ -29,7 +34,9 @@ export interface Streams {
   /** Heads do not answer: streams that are heard of begin with what was heard first. */
   startWithoutHeads(): void
   page(log: ConversationLog, page: ServerFrameOf<'historyResult'>): void
-  /** Recalls and edits that are told before their turn. */
+  /** The user of this client has read a page by himself. */
+  pageRead(conversationId: string, page: Page): void
+  /** Recalls and edits that are told before their turn: at once, if someone listens already. */
   changes(log: ConversationLog, changes: readonly Item[]): void
   skipTo(log: ConversationLog, position: number, reason: ConversationChange['reason'] | null): void
   /** Changes of what is held cannot be told any more. */
@@ -49,6 +56,8 @@ export interface StreamsDeps {
   readonly baseline: () => void
   readonly behind: (log: ConversationLog) => void
   readonly seen: (item: Item) => void
+  /** One's own stream went on without telling all: what it says must be read anew. */
+  readonly ownJumped: (position: number) => void
 }
 
 export function createStreams(deps: StreamsDeps): Streams {
@@ -56,15 +65,20 @@ export function createStreams(deps: StreamsDeps): Streams {
   const logs = new Map<string, ConversationLog>()
   let baseline = false
   let withoutHeads = false
-  let held: { log: ConversationLog; item: Item }[] | null = []
+  /** What is told when the handlers are there; null: they are. */
+  let held: (() => void)[] | null = []
   let received = 0
   let duplicates = 0
   let jumps = 0
 
   function tell(log: ConversationLog, reason: ConversationChange['reason']): void {
-    const { conversationId } = log
-    if (!isUserStream(conversationId))
-      emitter.emit('conversation', { conversationId, reason, lastSeq: log.position })
+    const { conversationId, position: lastSeq } = log
+    const told = (): void => {
+      if (!isUserStream(conversationId)) emitter.emit('conversation', { conversationId, reason, lastSeq })
+      else if (reason === 'jumped') deps.ownJumped(lastSeq)
+    }
+    if (held === null || (reason === 'reset' && emitter.has('conversation'))) told()
+    else held.push(told)
   }
 
   /** The log of a stream; a new one begins where the rule for newcomers says, or waits until that is known. */
@@ -73,15 +87,14 @@ export function createStreams(deps: StreamsDeps): Streams {
     if (known) return known
     const log = createLog(conversationId)
     logs.set(conversationId, log)
-    // Of one's own stream only the newest counts.
-    if (isUserStream(conversationId)) startAt(log, seq - 1, [])
     // Not even one's own joining may be taken for the beginning: one may have been a member before, while away.
-    else if (baseline) startAt(log, 0, [])
+    if (baseline) startAt(log, 0, [])
     else if (withoutHeads) startAt(log, hasItem ? seq - 1 : seq, [])
-    if (baseline && isStarted(log)) tell(log, 'new')
+    if (baseline) tell(log, 'new')
     deps.moved(log)
     return log
   }
+
   function take(log: ConversationLog, item: Item): void {
     const out: Item[] = []
     const offered = offer(log, item, out)
@@ -91,13 +104,23 @@ export function createStreams(deps: StreamsDeps): Streams {
 
   function give(log: ConversationLog, items: readonly Item[]): void {
     for (const item of items) {
-      if (held === null) deliver(log, item)
-      else {
-        unsettle(log, item.seq)
-        held.push({ log, item })
-      }
+      if (item.senderId === deps.userId() && item.packId) deps.seen(item)
+      if (!log.told?.delete(item.seq)) deliver(log, item)
     }
     if (items.length > 0) deps.moved(log)
+  }
+
+  function deliver(log: ConversationLog, item: Item): void {
+    if (held === null) {
+      emit(log, item)
+      return
+    }
+    unsettle(log, item.seq)
+    held.push(() => {
+      log.unsettled?.delete(item.seq)
+      emit(log, item)
+      deps.moved(log)
+    })
   }
 
   function unsettle(log: ConversationLog, seq: number): void {
@@ -109,37 +132,14 @@ export function createStreams(deps: StreamsDeps): Streams {
     deps.moved(log)
   }
 
-  function deliver(log: ConversationLog, item: Item): void {
-    if (item.senderId === deps.userId() && item.packId) deps.seen(item)
-    if (log.told?.delete(item.seq)) return
-    const pending = emit(item)
+  function emit(log: ConversationLog, item: Item): void {
+    const told = eventOf(item, deps.userId())
+    if (told === null) return
+    if (told[0] === 'message') received += 1
+    const pending = emitter.emit(told[0], told[1] as never)
     if (pending === null) return
     unsettle(log, item.seq)
     void Promise.all(pending).then(() => settled(log, item.seq))
-  }
-
-  function emit(item: Item): Promise<unknown>[] | null {
-    switch (item.kind) {
-      case 'message':
-        received += 1
-        return emitter.emit('message', messageOf(item))
-      case 'recalled':
-        return emitter.emit('recalled', recalledOf(item))
-      case 'edited':
-        return emitter.emit('edited', editedOf(item))
-      case 'created':
-      case 'added':
-      case 'removed':
-        return emitter.emit('group', groupChangeOf(item, item.kind))
-      case 'read':
-        return emitter.emit('read', {
-          conversationId: item.readConversationId ?? '',
-          seq: item.readSeq ?? 0,
-          ordinal: item.readOrdinal ?? 0,
-        })
-      default:
-        return null
-    }
   }
 
   function head(entry: Head): void {
@@ -153,7 +153,7 @@ export function createStreams(deps: StreamsDeps): Streams {
     } else {
       const added = createLog(entry.conversationId)
       logs.set(entry.conversationId, added)
-      startAt(added, Math.max(0, isUserStream(entry.conversationId) ? last : entry.fromSeq - 1), [])
+      startAt(added, Math.max(0, entry.fromSeq - 1), [])
       added.target = last
       tell(added, 'new')
       deps.moved(added)
@@ -195,11 +195,11 @@ export function createStreams(deps: StreamsDeps): Streams {
 
   return {
     logs,
-    restore(positions) {
+    restore(positions, held) {
       baseline = true
       for (const [conversationId, position] of positions) {
         const log = createLog(conversationId)
-        startAt(log, position, [])
+        resumeAt(log, position, isUserStream(conversationId) ? NOTHING_HELD : held?.get(conversationId))
         logs.set(conversationId, log)
       }
     },
@@ -247,26 +247,40 @@ export function createStreams(deps: StreamsDeps): Streams {
       give(log, out)
       deps.moved(log)
     },
+    pageRead(conversationId, page) {
+      const { firstSeq, lastSeq, headSeq } = page
+      if (firstSeq === 0 || isUserStream(conversationId)) return
+      let log = logs.get(conversationId)
+      // Nobody knows yet whether there was something before: from here on nothing is missed.
+      if (!log && !baseline) log = logOf(conversationId, headSeq, false)
+      if (!log) return
+      addHeld(log, { from: firstSeq, to: lastSeq }, headSeq)
+      if (lacksChanges(log)) deps.behind(log)
+      deps.moved(log)
+    },
     changes(log, changes) {
       for (const item of changes) {
+        // Given in order meanwhile.
+        if (item.seq >= log.heldFrom && item.seq <= log.position) continue
         if (item.seq > log.position) {
           log.told ??= new Set()
           if (log.told.has(item.seq)) continue
           log.told.add(item.seq)
         }
-        emit(item)
+        if (emitter.has(item.kind === 'recalled' ? 'recalled' : 'edited')) emit(log, item)
+        else deliver(log, item)
       }
     },
     skipTo,
-    reset: (log) => tell(log, 'reset'),
+    reset(log) {
+      dropHeld(log)
+      tell(log, 'reset')
+      deps.moved(log)
+    },
     release() {
-      const items = held ?? []
+      const waiting = held ?? []
       held = null
-      for (const { log, item } of items) {
-        log.unsettled?.delete(item.seq)
-        deliver(log, item)
-        deps.moved(log)
-      }
+      for (const told of waiting) told()
     },
     disconnected() {
       for (const log of logs.values()) log.pushed = log.acked = 0
@@ -276,4 +290,5 @@ export function createStreams(deps: StreamsDeps): Streams {
   }
 }
 
-const isUserStream = (stream: string): boolean => stream.startsWith('u:')
+const NOTHING_HELD: Held = { ranges: [], changesUpTo: Number.POSITIVE_INFINITY }
+export const isUserStream = (stream: string): boolean => stream.startsWith('u:')

@@ -11,7 +11,7 @@ import {
   ordinalAt,
   startAt,
 } from '../../../client/conversation-log.ts'
-import { withRange } from '../../../client/ranges.ts'
+import { coarse, withRange } from '../../../client/ranges.ts'
 import type { Item } from '../../../client/wire.ts'
 
 const item = (seq: number, kind: Item['kind'] = 'message'): Item => ({
@@ -85,7 +85,7 @@ describe('a conversation log', () => {
     offer(log, item(10), out)
     moveTo(log, 500, out)
     offer(log, item(501), out)
-    addHeld(log, { from: 490, to: 500 })
+    addHeld(log, { from: 490, to: 500 }, 501)
     expect(heldRanges(log)).toEqual([
       { from: 10, to: 10 },
       { from: 490, to: 501 },
@@ -112,16 +112,24 @@ describe('a conversation log', () => {
 })
 
 describe('ranges', () => {
-  test('merge where they touch, and the oldest go first', () => {
-    const some = [
-      { from: 1, to: 3 },
-      { from: 10, to: 12 },
-    ]
-    expect(withRange(some, { from: 4, to: 9 }, 5)).toEqual([{ from: 1, to: 12 }])
-    expect(withRange(some, { from: 20, to: 21 }, 2)).toEqual([
-      { from: 10, to: 12 },
+  const some = [
+    { from: 1, to: 3 },
+    { from: 10, to: 12 },
+  ]
+
+  test('merge where they touch', () => {
+    expect(withRange(some, { from: 4, to: 9 })).toEqual([{ from: 1, to: 12 }])
+    expect(withRange(some, { from: 5, to: 6 })).toEqual([some[0], { from: 5, to: 6 }, some[1]])
+    expect(withRange(some, { from: 9, to: 8 })).toEqual(some)
+  })
+
+  test('too many for one question leave none out: the oldest are asked for as one', () => {
+    const many = [...some, { from: 20, to: 21 }]
+    expect(coarse(many, 2)).toEqual([
+      { from: 1, to: 12 },
       { from: 20, to: 21 },
     ])
-    expect(withRange(some, { from: 9, to: 8 }, 5)).toEqual(some)
+    expect(coarse(many, 3)).toEqual(many)
+    expect(coarse([], 3)).toEqual([])
   })
 })
