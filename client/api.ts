@@ -348,7 +348,7 @@ export interface Page {
   readonly group: readonly GroupChange[]
   /** More exists on the side this page was asked towards. */
   readonly more: boolean
-  /** True: the read model trails; ask again, since what changed of it meanwhile may not be told. */
+  /** True: the read model trails. What is missing at the new end will come; for the rest ask again. */
   readonly partial: boolean
   /** First and last seq that the page covers (0 and 0 when empty): `before: firstSeq` is the page above. */
   readonly firstSeq: number

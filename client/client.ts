@@ -1,21 +1,28 @@
 /** Puts the layers together. Everything from outside (time, chance, sockets) is passed in, so that tests can hold the reins. */
 import type { Clock } from '../schemas/ports.ts'
 import { createAcks } from './acks.ts'
-import type { Client, ConnectOptions, Content, EventName, SendRequest } from './api.ts'
+import type { Client, ConnectOptions, EventName } from './api.ts'
 import { createCatchUp } from './catch-up.ts'
-import { createCommands } from './commands.ts'
+import { commandCalls } from './command-calls.ts'
+import { createCommands, type NewCommand } from './commands.ts'
 import { createConnection } from './connection.ts'
-import { addHeld, noteOrdinal, ordinalAt } from './conversation-log.ts'
+import { heldRanges, noteOrdinal, ordinalAt } from './conversation-log.ts'
 import { createEmitter } from './emitter.ts'
+import { inflateRaw } from './environment.ts'
 import { LongwireError } from './error.ts'
-import { contentFrame, conversationOf, pageOf } from './messages.ts'
 import { ownItem } from './own-item.ts'
 import { packIds } from './pack-id.ts'
+import { createPresence } from './presence.ts'
+import { createProfiles } from './profiles.ts'
+import { readCalls } from './read-calls.ts'
 import { createReadMarks } from './read-marks.ts'
+import { createReceipts } from './receipts.ts'
 import { createRequests } from './requests.ts'
+import { createSettings } from './settings.ts'
 import { memoryStore } from './store.ts'
 import { createStreams } from './streams.ts'
 import type { OpenTransport } from './transport.ts'
+import { createTyping } from './typing.ts'
 import type { FrameCodec, ServerFrame } from './wire.ts'
 
 export interface Environment {
@@ -143,6 +150,10 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
       const { conversationId, seq, ordinal, time } = item
       if (item.packId) commands.seen(item.packId, { conversationId, seq, ordinal, time })
     },
+    ownJumped(position) {
+      profiles.jumped()
+      settings.jumped(position).catch(() => {})
+    },
   })
 
   const catchUp = createCatchUp({
@@ -152,7 +163,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     streams: () => streams,
     catchUpMax: options.catchUpMax ?? CATCH_UP_DEFAULT,
     report: env.report,
-    headsTried: () => {
+    changesTold: () => {
       if (streams.hasBaseline()) baseline()
     },
   })
@@ -170,16 +181,50 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
       const item = page.items.findLast((other) => other.kind !== 'hidden' && other.seq <= seq)
       return item ? { seq: item.seq, ordinal: item.ordinal } : null
     },
-    submit: (conversationId, seq, ordinal) =>
-      commands.submit({ type: 'markRead', conversationId, seq, ordinal }),
+    submit: (conversationId, seq, ordinal) => submit({ type: 'markRead', conversationId, seq, ordinal }),
   })
   emitter.on('read', (change) => readMarks.noted(change.conversationId, change.seq))
+
+  const settings = createSettings({
+    clock,
+    requests,
+    submit: (key, value) => submit({ type: 'setSetting', key, value }),
+    tell: (change) => emitter.emit('setting', change),
+  })
+  emitter.on('setting', settings.noted)
+  const profiles = createProfiles({
+    clock,
+    requests,
+    userId: () => userId,
+    tell: (change) => emitter.emit('profile', change),
+  })
+  emitter.on('profile', profiles.noted)
+  const presence = createPresence({ requests, emitter })
+  const receipts = createReceipts({
+    listens: () => emitter.has('receipt'),
+    tell: (receipt) => emitter.emit('receipt', receipt),
+  })
+  const reads = readCalls({
+    requests,
+    userId: () => userId,
+    inflate: inflateRaw,
+    listed: receipts.listed,
+    pageRead(conversationId, page, last) {
+      streams.pageRead(conversationId, page)
+      const log = streams.logs.get(conversationId)
+      if (log && last && ordinalAt(log, last.seq) === null) noteOrdinal(log, last)
+    },
+  })
 
   function begin(): void {
     begun = true
     connects += 1
     commands.online()
     catchUp.online()
+    presence.online()
+    profiles.online()
+    // A hint of it may have been missed. What is not answered stands in the next list that is asked for.
+    if (receipts.worthAsking()) reads.conversations().catch(() => {})
     for (const waiter of whenOnline.splice(0)) waiter.resolve()
     for (const frame of early.splice(0)) received(frame)
     if (connects > 1) return
@@ -194,14 +239,22 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     if (!begun) early.push(frame)
     else if (frame.type === 'event') streams.pushed(frame.item)
     else if (frame.type === 'head') streams.hint(frame.conversationId, frame.seq)
-    else if (frame.type === 'resync') catchUp.resync()
+    else if (frame.type === 'presence') presence.changed(frame.changes)
+    else if (frame.type === 'profileChanged') profiles.stale(frame.userId)
+    else if (frame.type === 'typing') {
+      const { conversationId, userId: who } = frame
+      emitter.emit('typing', { conversationId, userId: who })
+    } else if (frame.type === 'receipt') {
+      const { conversationId, userId: who, seq } = frame
+      receipts.heard({ conversationId, userId: who, seq })
+    } else if (frame.type === 'resync') catchUp.resync()
     else if (!commands.answered(frame)) requests.answered(frame)
   }
 
   async function restore(): Promise<void> {
     const saved = await store.load()
     if (!saved || saved.userId !== userId) return
-    streams.restore(saved.positions)
+    streams.restore(saved.positions, saved.held)
     commands.restore(saved.outbox)
   }
 
@@ -217,14 +270,43 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
 
   const stopWaking = env.onWake(connection.wake)
 
-  async function insist<T>(ask: () => Promise<T>): Promise<T> {
-    if (failure) throw failure
-    return ask()
+  /** Refuses once nothing will be tried any more. */
+  const guarded = <T extends object>(calls: T): T =>
+    Object.fromEntries(
+      Object.entries(calls as Record<string, (...args: unknown[]) => Promise<unknown>>).map(
+        ([name, call]) => [name, (...args: unknown[]) => (failure ? Promise.reject(failure) : call(...args))],
+      ),
+    ) as T
+
+  function submit(command: NewCommand) {
+    return failure ? Promise.reject(failure) : commands.submit(command)
   }
-  const submit: typeof commands.submit = (command) =>
-    failure ? Promise.reject(failure) : commands.submit(command)
+
+  const calls = guarded({
+    ...commandCalls({ userId: () => userId, submit }),
+    ...reads,
+    markRead: readMarks.want,
+    profiles: profiles.read,
+    settings: settings.read,
+    setSetting: settings.set,
+    remark: (user: string, text: string) => settings.set(`remark:${user}`, text || null),
+    pinConversation: (conversationId: string, on = true) =>
+      settings.set(`pin:${conversationId}`, on ? '1' : null),
+    muteConversation: (conversationId: string, on = true) =>
+      settings.set(`mute:${conversationId}`, on ? '1' : null),
+    setDraft: (conversationId: string, text: string) => settings.set(`draft:${conversationId}`, text || null),
+    async deleteConversation(conversationId: string) {
+      const { toSeq } = await requests.insist({ type: 'history', conversationId, limit: 1 }, READ_MS_MAX)
+      if (toSeq === 0) return
+      await settings.set(`deleted:${conversationId}`, String(toSeq))
+      await readMarks.want(conversationId, toSeq)
+    },
+    subscribePresence: presence.subscribe,
+    unsubscribePresence: presence.unsubscribe,
+  })
 
   const client: Client = {
+    ...calls,
     get userId() {
       return userId
     },
@@ -233,45 +315,11 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
       return connection.state()
     },
     serverTime: connection.serverTime,
-    send(request) {
-      const { to, conversationId, replyTo } = request
-      if ((to === undefined) === (conversationId === undefined))
-        return Promise.reject(new LongwireError('bad_call', 'Either `to` or `conversationId`.'))
-      const body = bodyOf(request)
-      if (!body) return Promise.reject(new LongwireError('bad_call', 'Either `text` or `content`.'))
-      return submit({ type: 'send', to, conversationId, replyTo, ...body })
+    typing: createTyping(clock, (frame) => connection.send(frame)),
+    held(conversationId) {
+      const log = streams.logs.get(conversationId)
+      return log ? heldRanges(log) : []
     },
-    createGroup: ({ name, members }) => submit({ type: 'createGroup', name, members: [...members] }),
-    addMembers: (conversationId, members) =>
-      submit({ type: 'addMembers', conversationId, members: [...members] }),
-    removeMembers: (conversationId, members) =>
-      submit({ type: 'removeMembers', conversationId, members: [...members] }),
-    recall: (conversationId, seq) => submit({ type: 'recall', conversationId, seq }),
-    edit(conversationId, seq, request) {
-      const body = bodyOf(request)
-      if (!body) return Promise.reject(new LongwireError('bad_call', 'Either `text` or `content`.'))
-      return submit({ type: 'edit', conversationId, seq, ...body })
-    },
-    markRead: (conversationId, seq) =>
-      failure ? Promise.reject(failure) : readMarks.mark(conversationId, seq),
-    conversations: ({ limit } = {}) =>
-      insist(async () => {
-        const answer = await requests.insist({ type: 'conversations', limit }, READ_MS_MAX)
-        return answer.conversations.map((entry) => conversationOf(entry, userId))
-      }),
-    history: (conversationId, { before, after, limit } = {}) =>
-      insist(async () => {
-        const question = { type: 'history' as const, conversationId, before, after, limit }
-        const answer = await requests.insist(question, READ_MS_MAX)
-        const log = streams.logs.get(conversationId)
-        const page = pageOf(answer)
-        if (log && answer.items.length > 0) {
-          addHeld(log, { from: page.firstSeq, to: page.lastSeq })
-          const last = answer.items.findLast((item) => item.kind !== 'hidden')
-          if (last && ordinalAt(log, last.seq) === null) noteOrdinal(log, last)
-        }
-        return page
-      }),
     on: emitter.on,
     off: emitter.off,
     stats: () => ({
@@ -287,7 +335,9 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
       const deadline = new Promise<void>((resolve) => {
         cancel = clock.after(deadlineMs, resolve)
       })
-      const flushed = readMarks.flush().then(commands.whenEmpty).then(acks.flush)
+      const flushed = Promise.all([readMarks.flush(), settings.flush()])
+        .then(commands.whenEmpty)
+        .then(acks.flush)
       await Promise.race([flushed, deadline])
       cancel()
       connection.send({ type: 'logout', reason: null })
@@ -313,14 +363,6 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     if (options.url.length === 0) failWith(new LongwireError('bad_call', 'No address.'))
     else connection.start()
   })
-}
-
-function bodyOf(request: Pick<SendRequest, 'text' | 'content' | 'mentions' | 'mentionAll'>) {
-  const content: Content | undefined =
-    request.text !== undefined ? { type: 'text', text: request.text } : request.content
-  if (!content || (request.text !== undefined && request.content !== undefined)) return null
-  const { mentions = [], mentionAll = false } = request
-  return { ...contentFrame(content), mentions: [...mentions], mentionAll }
 }
 
 const hex = (bytes: Uint8Array): string =>

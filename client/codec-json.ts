@@ -7,11 +7,24 @@ const serverTypes: Record<ServerFrame['type'], true> = {
   committed: true,
   rejected: true,
   event: true,
+  receipt: true,
+  typing: true,
+  profileChanged: true,
+  presence: true,
+  presenceResult: true,
   head: true,
   resync: true,
   pong: true,
   headsResult: true,
   conversationsResult: true,
+  packed: true,
+  groupResult: true,
+  membersResult: true,
+  readersResult: true,
+  searchResult: true,
+  relationsResult: true,
+  profilesResult: true,
+  settingsResult: true,
   historyResult: true,
   syncResult: true,
   lookupResult: true,
@@ -27,9 +40,18 @@ export const jsonCodec: FrameCodec = {
     if (typeof data !== 'string') return null
     try {
       const frame = JSON.parse(data) as ServerFrame
-      return Object.hasOwn(serverTypes, frame.type) ? frame : null
+      if (!Object.hasOwn(serverTypes, frame.type)) return null
+      if (frame.type === 'packed') return { ...frame, data: fromBase64(frame.data as unknown as string) }
+      return frame
     } catch {
       return null
     }
   },
+}
+
+function fromBase64(text: string): Uint8Array {
+  const binary = atob(text)
+  const bytes = new Uint8Array(binary.length)
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i)
+  return bytes
 }

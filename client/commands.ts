@@ -82,11 +82,26 @@ export function createCommands(deps: CommandsDeps): Commands {
   let timerAtMs = 0
   let whenEmpty: (() => void)[] = []
 
+  /** The stream that a command goes to, which keeps its order; of a group that is not there yet a lane of its own. */
   function laneOf(frame: CommandFrame): string {
-    if (frame.type === 'createGroup') return `new:${frame.packId}`
-    if (frame.type === 'markRead') return userStream(deps.userId())
-    if (frame.type === 'send' && frame.to) return p2pId(deps.userId(), frame.to)
-    return frame.conversationId ?? ''
+    const me = deps.userId()
+    switch (frame.type) {
+      case 'createGroup':
+        return `new:${frame.packId}`
+      case 'markRead':
+      case 'setSetting':
+      case 'setProfile':
+        return userStream(me)
+      case 'requestFriend':
+      case 'answerFriend':
+      case 'deleteFriend':
+      case 'block':
+        return p2pId(me, frame.userId)
+      case 'send':
+        return frame.to ? p2pId(me, frame.to) : (frame.conversationId ?? '')
+      default:
+        return frame.conversationId
+    }
   }
   /** The stream in which a command ends up, for looking it up. */
   const streamOf = (entry: Entry): string =>

@@ -1,4 +1,4 @@
-/** What the runtime tells: whether it is a browser, and when network or screen come back. */
+/** What the runtime tells and lends: whether it is a browser, when network or screen come back, and inflating. */
 interface EventSource {
   addEventListener?(type: string, listener: () => void): void
   removeEventListener?(type: string, listener: () => void): void
@@ -22,4 +22,20 @@ export function onWake(wake: () => void): () => void {
     window?.removeEventListener?.('online', wake)
     document?.removeEventListener?.('visibilitychange', shown)
   }
+}
+
+type Inflate = (bytes: Uint8Array) => Uint8Array
+interface Builtins {
+  process?: { getBuiltinModule?(name: string): { inflateRawSync: Inflate } | undefined }
+}
+
+/** Undoes raw DEFLATE (RFC 1951). Rejects for bytes that are none. */
+export async function inflateRaw(bytes: Uint8Array): Promise<Uint8Array> {
+  // Not imported, so that a bundle for browsers has nothing to resolve.
+  const zlib = (globalThis as Builtins).process?.getBuiltinModule?.('node:zlib')
+  if (zlib) return zlib.inflateRawSync(bytes)
+  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>])
+    .stream()
+    .pipeThrough(new DecompressionStream('deflate-raw'))
+  return new Uint8Array(await new Response(stream).arrayBuffer())
 }

@@ -10,7 +10,8 @@ import { type WebSocketConstructor, webSocketTransport } from './transport.ts'
 
 export type * from './api.ts'
 export { LongwireError } from './error.ts'
-export { memoryStore, type Saved, type SavedCommand, type Store } from './store.ts'
+export { type Held, memoryStore, type Saved, type SavedCommand, type Store } from './store.ts'
+export { conversationView } from './view.ts'
 
 /** All clients of a process share their timers. */
 const clock = sharedClock()

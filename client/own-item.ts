@@ -2,8 +2,9 @@
 import type { CommandFrame, Item, ServerFrameOf } from './wire.ts'
 
 /**
- * Null when the command does not say what stands in the stream: of a repeat the content may have changed since, and of
- * added and removed members the server names only those for whom something changed. Then the item is read like any other.
+ * Null when the command does not say what stands in the stream: of a repeat the content may have changed since, of added and
+ * removed members the server names only those for whom something changed, and what is seldom is not worth a copy of its
+ * rules. Then the item is read like any other.
  */
 export function ownItem(
   command: CommandFrame,
@@ -44,8 +45,13 @@ export function ownItem(
       const { conversationId, seq, ordinal } = command
       return { ...item, kind: 'read', readConversationId: conversationId, readSeq: seq, readOrdinal: ordinal }
     }
-    case 'addMembers':
-    case 'removeMembers':
+    case 'react':
+      return { ...item, kind: 'reacted', targetSeq: command.seq, value: command.emoji, on: command.on }
+    case 'pin':
+      return { ...item, kind: 'pinned', targetSeq: command.seq, on: command.on }
+    case 'setSetting':
+      return { ...item, kind: 'setting', key: command.key, value: command.value }
+    default:
       return null
   }
 }

@@ -11,9 +11,22 @@ const RETRY_CAP_MS = 3_000
 interface Answers {
   heads: ServerFrameOf<'headsResult'>
   conversations: ServerFrameOf<'conversationsResult'>
+  overview: Packed
+  group: ServerFrameOf<'groupResult'>
+  members: ServerFrameOf<'membersResult'>
+  readers: ServerFrameOf<'readersResult'>
+  search: ServerFrameOf<'searchResult'>
+  relations: ServerFrameOf<'relationsResult'>
+  profiles: ServerFrameOf<'profilesResult'>
+  settings: ServerFrameOf<'settingsResult'>
+  presence: ServerFrameOf<'presenceResult'>
   history: ServerFrameOf<'historyResult'>
   sync: ServerFrameOf<'syncResult'>
   lookup: ServerFrameOf<'lookupResult'>
+}
+/** An answer that came in several frames. */
+export interface Packed {
+  readonly parts: readonly Uint8Array[]
 }
 type Without<T> = T extends { id: number } ? Omit<T, 'id'> : never
 export type Question = Without<RequestFrame>
@@ -41,7 +54,11 @@ export interface RequestsDeps {
 }
 
 interface Open {
-  resolve(frame: ServerFrame): void
+  /** Of an answer in several frames. */
+  readonly parts: Uint8Array[]
+  /** The time for the answer begins anew. */
+  goesOn(): void
+  resolve(answer: ServerFrame | Packed): void
   reject(error: LongwireError): void
 }
 
@@ -53,15 +70,21 @@ export function createRequests(deps: RequestsDeps): Requests {
   function ask<Q extends Question>(question: Q): Promise<Answers[Q['type']]> {
     return new Promise((resolve, reject) => {
       const id = ++lastId
-      const cancel = clock.after(ANSWER_MS_MAX, () => {
+      const late = (): void => {
         open.delete(id)
         deps.probe()
         reject(new LongwireError('timeout'))
-      })
+      }
+      let cancel = clock.after(ANSWER_MS_MAX, late)
       open.set(id, {
-        resolve(frame) {
+        parts: [],
+        goesOn() {
           cancel()
-          resolve(frame as unknown as Answers[Q['type']])
+          cancel = clock.after(ANSWER_MS_MAX, late)
+        },
+        resolve(answer) {
+          cancel()
+          resolve(answer as unknown as Answers[Q['type']])
         },
         reject(error) {
           cancel()
@@ -85,7 +108,8 @@ export function createRequests(deps: RequestsDeps): Requests {
       try {
         const answer = await ask(question)
         const waits = waitMs(0)
-        if (!answer.partial || clock.now() + waits > until) return answer
+        const partial = 'partial' in answer && answer.partial
+        if (!partial || clock.now() + waits > until) return answer
         await sleep(waits)
       } catch (error) {
         if (!(error instanceof LongwireError) || (error.retry !== 'same' && error.retry !== 'reconnect'))
@@ -105,10 +129,17 @@ export function createRequests(deps: RequestsDeps): Requests {
       if (!('id' in frame) || frame.id === null || frame.id === undefined) return false
       const waiting = open.get(frame.id)
       if (!waiting) return true
+      if (frame.type === 'packed') {
+        waiting.parts.push(frame.data)
+        if (!frame.last) {
+          waiting.goesOn()
+          return true
+        }
+      }
       open.delete(frame.id)
       if (frame.type === 'error')
         waiting.reject(new LongwireError(frame.code, frame.message, frame.retryAfterMs ?? null))
-      else waiting.resolve(frame)
+      else waiting.resolve(frame.type === 'packed' ? waiting : frame)
       return true
     },
     offline() {

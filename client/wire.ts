@@ -14,10 +14,10 @@ type Plain<T> = T extends { content: string }
 export type Item = Nullable<Omit<WireItem, 'content'>> & { content?: unknown }
 
 export type ClientFrame = { [K in keyof ClientFrames]: Plain<ClientFrames[K]> }[keyof ClientFrames]
-type CommandType = 'send' | 'createGroup' | 'addMembers' | 'removeMembers' | 'recall' | 'edit' | 'markRead'
-export type CommandFrame = Extract<ClientFrame, { type: CommandType }>
-type RequestType = 'heads' | 'conversations' | 'history' | 'sync' | 'lookup'
-export type RequestFrame = Extract<ClientFrame, { type: RequestType }>
+/** Answered committed or rejected. `lookup` carries a packId, too, but asks. */
+export type CommandFrame = Exclude<Extract<ClientFrame, { packId: string }>, { id: number }>
+/** Answered by its id. */
+export type RequestFrame = Exclude<Extract<ClientFrame, { id: number }>, { type: 'ping' }>
 
 type Conversation = ServerFrames['conversationsResult']['conversations'][number]
 export type ConversationEntry = Omit<Nullable<Conversation>, 'preview'> & { preview?: Item | null }
@@ -26,11 +26,13 @@ export type Head = Nullable<ServerFrames['headsResult']['heads'][number]>
 type WithItems = {
   event: { type: 'event'; item: Item }
   headsResult: Omit<ServerFrames['headsResult'], 'heads'> & { heads: Head[] }
-  conversationsResult: Omit<ServerFrames['conversationsResult'], 'conversations'> & {
+  conversationsResult: Omit<Nullable<ServerFrames['conversationsResult']>, 'conversations'> & {
     conversations: ConversationEntry[]
   }
   historyResult: Omit<ServerFrames['historyResult'], 'items'> & { items: Item[] }
   syncResult: Omit<ServerFrames['syncResult'], 'changes'> & { changes: Item[] }
+  searchResult: Omit<Nullable<ServerFrames['searchResult']>, 'items'> & { items: Item[] }
+  packed: Omit<ServerFrames['packed'], 'data'> & { data: Uint8Array }
 }
 export type ServerFrameOf<K extends keyof ServerFrames> = K extends keyof WithItems
   ? WithItems[K]

@@ -4,9 +4,18 @@
  * by a resync) and breaks everything else.
  */
 
+import { jsonCodec } from '../../client/codec-json.ts'
 import type { OpenTransport, TransportHandlers } from '../../client/transport.ts'
-import type { ClientFrame, FrameCodec, Item, ServerFrame } from '../../client/wire.ts'
+import type {
+  ClientFrame,
+  CommandFrame,
+  FrameCodec,
+  Item,
+  RequestFrame,
+  ServerFrame,
+} from '../../client/wire.ts'
 import { p2pId, parseStream } from '../../schemas/ids.ts'
+import { answerOf, type FakePlatform, overviewOf, readersOf, settingsOf, visibleTo } from './fake-reads.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** Chances from 0 to 1. */
@@ -43,6 +52,8 @@ interface Link {
   /** Frames arrive in the order in which they were sent. */
   upAtMs: number
   downAtMs: number
+  /** Whose presence it is told. */
+  readonly watches: Set<string>
 }
 
 export interface FakeGateway {
@@ -54,6 +65,14 @@ export interface FakeGateway {
   readonly groups: Map<string, Map<string, number>>
   /** Frames received, by type. */
   readonly seen: ClientFrame[]
+  /** A code for a command that is to be refused. */
+  refuse: (userId: string, frame: CommandFrame) => string | null
+  /** Changes that one answer of a sync looks through. */
+  syncMax: number
+  /** Changes up to here are not indexed any more, by stream. */
+  readonly syncFloor: Map<string, number>
+  /** Sets on which devices a user is online, and tells who watches. */
+  setDevices(userId: string, devices: readonly { deviceId: string; deviceType: string }[]): void
   /** Puts an item into a stream as a sequencer would, and pushes it. */
   append(
     item: Omit<Item, 'seq' | 'ordinal' | 'time' | 'members' | 'mentions' | 'mentionAll'> & Partial<Item>,
@@ -71,6 +90,14 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
   const streams = new Map<string, Item[]>()
   const groups = new Map<string, Map<string, number>>()
   const known = new Map<string, Item>()
+  const devices = new Map<string, readonly { deviceId: string; deviceType: string }[]>()
+  const syncFloor = new Map<string, number>()
+  const platform: FakePlatform = {
+    ...{ streams, groups, committed: known, random, devices, syncFloor },
+    get syncMax() {
+      return self.syncMax
+    },
+  }
   const asked = new Set<string>()
   let decidedAtMs = 0
   const lateness = (): number => 1 + Math.floor(random() * 8)
@@ -85,7 +112,9 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
 
   function down(link: Link, frame: ServerFrame): void {
     link.downAtMs = Math.max(link.downAtMs, time.now() + lateness())
-    const data = JSON.stringify(frame)
+    const data = JSON.stringify(
+      frame.type === 'packed' ? { ...frame, data: Buffer.from(frame.data).toString('base64') } : frame,
+    )
     time.after(link.downAtMs - time.now(), () => {
       if (!link.live || link.silent) return
       if (chance(self.faults.silence)) link.silent = true
@@ -106,27 +135,24 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
   }
 
   const itemsOf = (stream: string): Item[] => streams.get(stream) ?? streams.set(stream, []).get(stream) ?? []
-  const readersOf = (stream: string): Map<string, number> => {
-    const ref = parseStream(stream)
-    if (ref?.kind === 'p2p') return new Map(ref.users.map((user) => [user, 1]))
-    if (ref?.kind === 'user') return new Map([[ref.userId, 1]])
-    return groups.get(stream) ?? new Map()
-  }
-
   function append(item: Parameters<FakeGateway['append']>[0], sender: Link | null = null): Item {
     const items = itemsOf(item.conversationId)
     const ordinal = (items.at(-1)?.ordinal ?? 0) + (item.kind === 'message' ? 1 : 0)
     const defaults = { members: [], mentions: [], mentionAll: false }
     const whole: Item = { ...defaults, ...item, seq: items.length + 1, ordinal, time: time.now() }
     items.push(whole)
-    for (const [user, fromSeq] of readersOf(item.conversationId))
+    for (const [user, fromSeq] of readersOf(platform, item.conversationId))
       for (const link of links)
         if (link.userId === user && link !== sender && whole.seq >= fromSeq)
-          down(link, { type: 'event', item: whole })
+          down(link, { type: 'event', item: visibleTo(whole, user) })
     return whole
   }
 
-  function command(link: Link, userId: string, frame: Extract<ClientFrame, { packId: string }>): void {
+  const toUser = (userId: string, frame: ServerFrame): void => {
+    for (const link of links) if (link.userId === userId) down(link, frame)
+  }
+
+  function command(link: Link, userId: string, frame: CommandFrame): void {
     const { packId } = frame
     const key = `${userId}/${packId}`
     const refused = chance(self.faults.unavailable)
@@ -148,8 +174,14 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
         reject('pack_id_expired')
         return
       }
+      const code = first ? null : (self.refuse(userId, frame) ?? noChange(userId, frame))
+      if (code) {
+        reject(code)
+        return
+      }
       const item = first ?? append(itemOf(userId, frame), link.live ? link : null)
       known.set(key, item)
+      if (!first) signal(userId, frame)
       if (refused) {
         reject('unavailable')
         return
@@ -168,11 +200,31 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
     })
   }
 
-  function itemOf(
-    userId: string,
-    frame: Extract<ClientFrame, { packId: string }>,
-  ): Parameters<typeof append>[0] {
+  function noChange(userId: string, frame: CommandFrame): string | null {
+    if (frame.type === 'addMembers') {
+      const roster = groups.get(frame.conversationId)
+      return frame.members.every((member) => roster?.has(member)) ? 'no_change' : null
+    }
+    if (frame.type !== 'setSetting' || typeof frame.value === 'string') return null
+    return settingsOf(itemsOf(`u:${userId}`)).has(frame.key) ? null : 'no_change'
+  }
+
+  /** Hints beside the streams. */
+  function signal(userId: string, frame: CommandFrame): void {
+    if (frame.type === 'markRead') {
+      const ref = parseStream(frame.conversationId)
+      const { conversationId, seq } = frame
+      for (const peer of ref?.kind === 'p2p' ? ref.users : [])
+        if (peer !== userId) toUser(peer, { type: 'receipt', conversationId, userId, seq })
+    } else if (frame.type === 'setProfile')
+      for (const { userId: other } of links)
+        if (other && other !== userId) toUser(other, { type: 'profileChanged', userId })
+  }
+
+  function itemOf(userId: string, frame: CommandFrame): Parameters<typeof append>[0] {
     const by = { senderId: userId, packId: frame.packId }
+    const own = { ...by, conversationId: `u:${userId}` }
+    const withUser = (other: string) => ({ ...by, conversationId: p2pId(userId, other) })
     switch (frame.type) {
       case 'send': {
         const conversationId = frame.to ? p2pId(userId, frame.to) : (frame.conversationId ?? '')
@@ -186,111 +238,90 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
         return { ...by, conversationId, kind: 'created', name: frame.name, members }
       }
       case 'addMembers': {
-        const { conversationId, members } = frame
+        const { conversationId } = frame
         const next = itemsOf(conversationId).length + 1
         const roster = groups.get(conversationId)
-        for (const member of members) if (!roster?.has(member)) roster?.set(member, next)
+        const members = frame.members.filter((member) => !roster?.has(member))
+        for (const member of members) roster?.set(member, next)
         return { ...by, conversationId, kind: 'added', members }
       }
-      case 'recall':
-        return { ...by, conversationId: frame.conversationId, kind: 'recalled', targetSeq: frame.seq }
       case 'edit': {
-        const { contentType, content, seq, conversationId } = frame
-        return { ...by, conversationId, kind: 'edited', targetSeq: seq, contentType, content }
+        const { contentType, content, mentions, mentionAll, seq, conversationId } = frame
+        const target = { targetSeq: seq, conversationId }
+        return { ...by, ...target, kind: 'edited', contentType, content, mentions, mentionAll }
       }
       case 'markRead': {
         const { conversationId: readConversationId, seq: readSeq, ordinal: readOrdinal } = frame
-        return {
-          ...by,
-          conversationId: `u:${userId}`,
-          kind: 'read',
-          readConversationId,
-          readSeq,
-          readOrdinal,
-        }
+        return { ...own, kind: 'read', readConversationId, readSeq, readOrdinal }
       }
+      case 'setSetting':
+        return { ...own, kind: 'setting', key: frame.key, value: frame.value }
+      case 'setProfile': {
+        const { packId: _id, type: _type, ...fields } = frame
+        return { ...own, kind: 'profile', name: frame.name, value: JSON.stringify(fields) }
+      }
+      case 'requestFriend':
+        return { ...withUser(frame.userId), kind: 'friendRequested', value: frame.note }
+      case 'answerFriend':
+        return { ...withUser(frame.userId), kind: 'friendAnswered', on: frame.accept }
+      case 'deleteFriend':
+        return { ...withUser(frame.userId), kind: 'friendDeleted' }
+      case 'block':
+        return { ...withUser(frame.userId), kind: 'blocked', on: frame.on }
+      default:
+        return { ...by, conversationId: frame.conversationId, ...groupItem(frame) }
+    }
+  }
+
+  function groupItem(
+    frame: Extract<CommandFrame, { conversationId: string }>,
+  ): Pick<Item, 'kind'> & Partial<Item> {
+    switch (frame.type) {
+      case 'recall':
+        return { kind: 'recalled', targetSeq: frame.seq }
+      case 'react':
+        return { kind: 'reacted', targetSeq: frame.seq, value: frame.emoji, on: frame.on }
+      case 'pin':
+        return { kind: 'pinned', targetSeq: frame.seq, on: frame.on }
+      case 'removeMembers': {
+        const { members, conversationId } = frame
+        // The removed are still told of it.
+        time.after(0, () => {
+          for (const member of members) groups.get(conversationId)?.delete(member)
+        })
+        return { kind: 'removed', members }
+      }
+      case 'dissolveGroup':
+        return { kind: 'dissolved' }
+      case 'requestJoin':
+        return { kind: 'joinRequested', value: frame.note }
+      case 'answerJoin':
+        return { kind: 'joinAnswered', members: [frame.userId], on: frame.accept }
+      case 'setRole':
+        return { kind: 'roleSet', members: [frame.userId], value: frame.role }
+      case 'mute':
+        return { kind: 'muted', members: [frame.userId], until: frame.forMs && time.now() + frame.forMs }
+      case 'muteAll':
+        return { kind: 'allMuted', on: frame.on }
+      case 'setGroup': {
+        const { packId: _id, type: _type, conversationId: _of, ...fields } = frame
+        return { kind: 'groupSet', name: frame.name, value: JSON.stringify(fields) }
+      }
+      case 'observe':
+        return { kind: 'observing', on: frame.on }
       default:
         throw new Error(`not in the fake: ${frame.type}`)
     }
   }
 
-  function request(userId: string, frame: Extract<ClientFrame, { id: number }>): ServerFrame {
-    const { id } = frame
-    const partial = chance(self.faults.partial)
-    switch (frame.type) {
-      case 'ping':
-        return { type: 'pong', id, serverTime: time.now() }
-      case 'heads': {
-        const heads = [...streams]
-          .filter(([stream]) => readersOf(stream).has(userId))
-          .filter(() => !partial || random() < 0.5)
-          .map(([conversationId, items]) => ({
-            conversationId,
-            seq: items.length,
-            ordinal: items.at(-1)?.ordinal ?? 0,
-            fromSeq: readersOf(conversationId).get(userId) ?? 1,
-          }))
-        return { type: 'headsResult', id, partial, heads }
-      }
-      case 'history': {
-        const { conversationId } = frame
-        const items = itemsOf(conversationId)
-        const fromSeq = readersOf(conversationId).get(userId)
-        if (fromSeq === undefined) return { type: 'error', id, code: 'not_member', message: 'not_member' }
-        const toSeq = partial ? Math.floor(random() * (items.length + 1)) : items.length
-        const visible = items.filter((item) => item.seq >= fromSeq && item.seq <= toSeq)
-        const limit = frame.limit ?? 30
-        const after = frame.after
-        const page =
-          after === undefined || after === null
-            ? visible.filter((item) => item.seq < (frame.before ?? Number.POSITIVE_INFINITY)).slice(-limit)
-            : visible.filter((item) => item.seq > after).slice(0, limit)
-        return {
-          type: 'historyResult',
-          id,
-          conversationId,
-          partial,
-          fromSeq,
-          toSeq,
-          more: false,
-          items: page,
-        }
-      }
-      case 'sync': {
-        const { conversationId, changesUpTo, ranges } = frame
-        const items = itemsOf(conversationId)
-        const changes = items.filter(
-          (item) =>
-            item.seq > changesUpTo &&
-            (item.kind === 'recalled' || item.kind === 'edited') &&
-            ranges.some((range) => range.from <= (item.targetSeq ?? 0) && (item.targetSeq ?? 0) <= range.to),
-        )
-        return {
-          type: 'syncResult',
-          id,
-          conversationId,
-          partial,
-          reset: false,
-          changesUpTo: items.length,
-          changes: partial ? [] : changes,
-        }
-      }
-      case 'lookup': {
-        const item = known.get(`${userId}/${frame.packId}`)
-        // A model that has it may say so even while it trails; "not there" it may only say when it does not.
-        const found = item && (!partial || random() < 0.5) ? item : null
-        return {
-          type: 'lookupResult',
-          id,
-          partial,
-          seq: found?.seq,
-          ordinal: found?.ordinal,
-          time: found?.time,
-        }
-      }
-      default:
-        throw new Error(`not in the fake: ${frame.type}`)
-    }
+  function request(link: Link, userId: string, frame: RequestFrame): ServerFrame[] {
+    const partial = (): boolean => chance(self.faults.partial)
+    if (frame.type === 'overview') return overviewOf(platform, userId, frame, partial)
+    if (frame.type !== 'presence') return [answerOf(platform, userId, frame, partial())]
+    for (const user of frame.subscribe) link.watches.add(user)
+    for (const user of frame.unsubscribe) link.watches.delete(user)
+    const states = frame.subscribe.map((user) => ({ userId: user, devices: [...(devices.get(user) ?? [])] }))
+    return [{ type: 'presenceResult', id: frame.id, states }]
   }
 
   function received(link: Link, frame: ClientFrame): void {
@@ -309,8 +340,14 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
     else if (frame.type === 'logout') {
       link.live = false
       links.delete(link)
-    } else if ('packId' in frame && !('id' in frame)) command(link, link.userId, frame)
-    else if ('id' in frame) down(link, request(link.userId, frame))
+    } else if (frame.type === 'ping') down(link, { type: 'pong', id: frame.id, serverTime: time.now() })
+    else if ('id' in frame) for (const answer of request(link, link.userId, frame)) down(link, answer)
+    else if ('packId' in frame) command(link, link.userId, frame)
+    else if (frame.type === 'typing') {
+      const { conversationId } = frame
+      for (const [user] of readersOf(platform, conversationId))
+        if (user !== link.userId) toUser(user, { type: 'typing', conversationId, userId: link.userId })
+    }
   }
 
   const self: FakeGateway = {
@@ -318,21 +355,24 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
     streams,
     groups,
     seen: [],
+    refuse: () => null,
+    syncMax: 500,
+    syncFloor,
+    setDevices(userId, now) {
+      devices.set(userId, now)
+      const changes = [{ userId, devices: [...now] }]
+      for (const link of links) if (link.watches.has(userId)) down(link, { type: 'presence', changes })
+    },
     append,
     killAll() {
       for (const link of [...links]) sever(link)
     },
     links: () => links.size,
-    tell(userId, frame) {
-      for (const link of links) if (link.userId === userId) down(link, frame)
-    },
-    codec: {
-      subprotocol: 'fake',
-      encode: (frame) => JSON.stringify(frame),
-      decode: (data) => JSON.parse(String(data)) as ServerFrame,
-    },
+    tell: toUser,
+    codec: jsonCodec,
     open(_address, _subprotocol, handlers) {
-      const link: Link = { handlers, userId: null, live: true, silent: false, upAtMs: 0, downAtMs: 0 }
+      const state = { userId: null, live: true, silent: false, upAtMs: 0, downAtMs: 0 }
+      const link: Link = { ...state, handlers, watches: new Set() }
       links.add(link)
       if (chance(self.faults.refuseConnect)) sever(link)
       else time.after(lateness(), () => link.live && handlers.open())

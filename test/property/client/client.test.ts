@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Client, Message } from '../../../client/api.ts'
+import type { LongwireError } from '../../../client/error.ts'
 import { memoryStore, type Store } from '../../../client/store.ts'
 import { clientWorld } from '../../support/client-world.ts'
 import { type Faults, noFaults } from '../../support/fake-gateway.ts'
@@ -188,7 +189,11 @@ describe('whatever the network does', () => {
           if (sent && dice < 0.25) return client.recall(of, sent.seq)
           if (sent && dice < 0.35) return client.edit(of, sent.seq, { text: 'edited' })
           const absent = users.find((user) => !gateway.groups.get(of)?.has(user))
-          if (absent && dice < 0.5) return client.addMembers(of, [absent])
+          if (absent && dice < 0.5)
+            return client.addMembers(of, [absent]).catch((error: LongwireError) => {
+              // Someone else was faster.
+              if (error.code !== 'no_change') throw error
+            })
           return client.send({ conversationId: of, text: `${dice}` })
         }
         const done: Promise<unknown>[] = []

@@ -38,6 +38,10 @@ const item: Item = {
   readConversationId: null,
   readSeq: null,
   readOrdinal: null,
+  on: null,
+  key: null,
+  value: null,
+  until: null,
 }
 const event: ServerFrame = { type: 'event', item }
 
