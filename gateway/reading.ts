@@ -133,8 +133,7 @@ export function createReading(reads: ReadModels, log: Logger): Reading {
         return await overviews.execute(() => overview(user, id, request))
       } catch (error) {
         if (error instanceof BulkheadRejectedError) return [errorFrame(id, 'overloaded')]
-        if (error instanceof Fault)
-          return [errorFrame(id, error.code === 'bad_position' ? 'bad_position' : 'unavailable')]
+        if (error instanceof Fault) return [errorFrame(id, 'unavailable')]
         log.error({ err: error, request: request.kind }, 'a read failed by a defect')
         return [errorFrame(id, 'internal')]
       }

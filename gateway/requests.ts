@@ -1,4 +1,7 @@
 /** Requests for what was: checked and brought within limits before a read model sees them. Pure. */
+import { parseCursor } from '../projections/reads/cursor.ts'
+import { parsePlace } from '../projections/reads/members.ts'
+import { placeIn } from '../projections/reads/search.ts'
 import type { ClientFrame, Range } from '../schemas/frames.ts'
 import { isId, parsePackId } from '../schemas/ids.ts'
 import { limits } from '../schemas/limits.ts'
@@ -60,7 +63,7 @@ export function requestOf(frame: RequestFrame, author: Author): ReadRequest | Re
       return { kind: frame.type }
     case 'conversations':
       return (
-        cursorRefusal(frame.before) ?? {
+        cursorRefusal(frame.before, parseCursor) ?? {
           kind: 'conversations',
           before: frame.before,
           limit: clamp(frame.limit, limits.conversationsPageDefault, limits.conversationsPageMax),
@@ -89,10 +92,9 @@ export function requestOf(frame: RequestFrame, author: Author): ReadRequest | Re
 const clamp = (asked: number | null, standard: number, max: number, min = 1): number =>
   Math.min(max, Math.max(min, asked ?? standard))
 
-// Opaque to whoever asks; the read model that made it reads it.
-const CURSOR = new RegExp(`^[!-~]{1,${limits.cursorCharsMax}}$`)
-const cursorRefusal = (cursor: string | null): Refusal | null =>
-  cursor === null || CURSOR.test(cursor) ? null : refuse('bad_position')
+/** `parse` is the read model's own: only what it made is a cursor. */
+const cursorRefusal = (cursor: string | null, parse: (text: string) => unknown): Refusal | null =>
+  cursor === null || parse(cursor) ? null : refuse('bad_position')
 
 type Of<T extends RequestFrame['type']> = Extract<RequestFrame, { type: T }>
 
@@ -103,7 +105,7 @@ function searchOf(frame: Of<'search'>, author: Author): ReadRequest | Refusal {
   const problem = problemIn(values.query, query, 'query')
   if (problem !== null) return refuse('bad_content', problem)
   const limit = clamp(frame.limit, limits.searchPageDefault, limits.searchPageMax)
-  return cursorRefusal(before) ?? { kind: 'search', query, conversationId: within, before, limit }
+  return cursorRefusal(before, placeIn) ?? { kind: 'search', query, conversationId: within, before, limit }
 }
 
 function ofGroup(frame: Of<'group' | 'members' | 'readers'>): ReadRequest | Refusal {
@@ -111,7 +113,7 @@ function ofGroup(frame: Of<'group' | 'members' | 'readers'>): ReadRequest | Refu
   if (typeof conversationId !== 'string') return conversationId
   if (frame.type === 'group') return { kind: 'group', conversationId }
   const { after } = frame
-  const refusal = cursorRefusal(after)
+  const refusal = cursorRefusal(after, frame.type === 'members' ? parsePlace : isId)
   if (refusal) return refusal
   if (frame.type === 'members') {
     const limit = clamp(frame.limit, limits.membersPageDefault, limits.membersPageMax)

@@ -74,7 +74,7 @@ const isAfter = (a: Joined, b: Joined): boolean =>
 const placeText = ({ joinedSeq, userId }: Joined): string => `${joinedSeq}.${userId}`
 
 /** Null for what is no place: the list then begins at its top. */
-function parsePlace(text: string | null | undefined): Joined | null {
+export function parsePlace(text: string | null | undefined): Joined | null {
   const found = text && text.length <= limits.cursorCharsMax ? /^([1-9]\d{0,15})\.(.+)$/.exec(text) : null
   return found && { joinedSeq: Number(found[1]), userId: found[2] as string }
 }
