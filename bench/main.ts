@@ -1,52 +1,22 @@
-/** `npm run bench`: latency at a fixed open-loop rate, the highest rate that holds, and what both cost. */
+/** `npm run bench`: see `--help`. Exits 1 where anything was lost, doubled, refused or out of order. */
 import { Command, InvalidArgumentError } from 'commander'
-import { findMax } from './find-max.ts'
-import { measureIdle } from './idle.ts'
-import { startLoad } from './load/pool.ts'
-import { type Bench, type Measurement, measure } from './measure.ts'
-import {
-  type BenchResult,
-  costTable,
-  durabilityEmbedded,
-  durabilityExternal,
-  idleTable,
-  latencyTable,
-  machine,
-  writeResult,
-} from './report.ts'
-import { openPlatform, type Platform } from './support/platform.ts'
-import { grouped, ms } from './support/table.ts'
-
-interface Flags {
-  readonly rate?: number
-  readonly seconds: number
-  readonly findMax?: boolean
-  readonly idle?: number
-  readonly connections: number
-  readonly bytes: number
-  readonly from: number
-  readonly loaders: number
-  readonly codec: 'json' | 'avro'
-  readonly profile?: string
-  readonly warmUp: number
-}
+import { benchGroups, type GroupsFlags } from './groups/run.ts'
+import { benchRates, type RatesFlags } from './rates.ts'
 
 /** Long enough for the broker's just-in-time compiler to be done with what is hot. */
 const WARM_UP_SECONDS = 20
-const WARM_UP_PER_SEC = 1_000
-const AT_ONCE = 50
-const REFERENCE_PER_SEC = 500
-const IDLE_DEFAULT = 10_000
-const REST_MS = 2_000
+const PLATFORM = '\nUses the platform at LONGWIRE_URL if that is set, else starts one in a temporary folder.'
 
 const positive = (value: string): number => {
   const n = Number(value)
   if (!(n > 0)) throw new InvalidArgumentError('a number above 0')
   return n
 }
-const sleep = (msToWait: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, msToWait))
+const positives = (value: string): number[] => value.split(',').map(positive)
 
-const flags = new Command('npm run bench --')
+const program = new Command('npm run bench --')
+program
+  .command('rates', { isDefault: true })
   .description('Open-loop load through the SDK; latency counts from the moment a message was due.')
   .option('--rate <n>', 'only one run at this many messages per second', positive)
   .option('--find-max', 'only the search for the highest rate')
@@ -59,123 +29,22 @@ const flags = new Command('npm run bench --')
   .option('--codec <name>', 'json or avro', 'json')
   .option('--warm-up <n>', 'seconds of load before anything counts', positive, WARM_UP_SECONDS)
   .option('--profile <folder>', 'write CPU profiles of all Node processes there (private platform only)')
-  .addHelpText(
-    'after',
-    '\nUses the platform at LONGWIRE_URL if that is set, else starts one in a temporary folder.',
-  )
-  .parse()
-  .opts<Flags>()
-
-let platform: Platform | undefined
-let bench: Bench | undefined
-let ended: Promise<void> | undefined
-const end = (): Promise<void> => {
-  ended ??= (async () => {
-    await bench?.load.close().catch(() => {})
-    console.log('  stopping …')
-    await platform?.stop()
-  })()
-  return ended
-}
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void end().finally(() => process.exit(130)))
-
-try {
-  if (flags.profile) process.env.BENCH_PROFILE_DIR = flags.profile
-  const profiling = flags.profile ? `--cpu-prof --cpu-prof-dir=${flags.profile}` : null
-  platform = await openPlatform({
-    name: 'bench',
-    say: (line) => console.log(line),
-    env: { LONGWIRE_LOG_LEVEL: 'warn', ...(profiling ? { NODE_OPTIONS: profiling } : {}) },
+  .addHelpText('after', PLATFORM)
+  .action(async (flags: RatesFlags) => {
+    process.exitCode = await benchRates(flags)
   })
-  const result = await all(platform)
-  console.log(`\n${'─'.repeat(100)}\n  ${result.machine}\n  durability: ${result.durability}`)
-  console.log(
-    `  ${grouped(result.connections)} connections in pairs, ${result.textBytes}-byte messages, ${result.codec}\n`,
+program
+  .command('groups')
+  .description(
+    'What one message costs in groups of very different sizes of which as many members are online.',
   )
-  if (result.runs.length > 0) console.log(`${latencyTable(result)}\n`)
-  if (result.runs.some(({ measurement }) => measurement.othersCores > 0.2))
-    console.log(
-      '  others: CPU that other processes of this machine took meanwhile; run it again when it is quiet\n',
-    )
-  for (const { measurement } of result.runs) console.log(`${costTable(measurement)}\n`)
-  if (result.idle) console.log(`${idleTable(result.idle)}\n`)
-  console.log(`  written to ${writeResult(result)}`)
-  process.exitCode = result.runs.every(({ measurement }) => measurement.ok) ? 0 : 1
-} catch (error) {
-  console.error(`\n  ${(error as Error).stack ?? String(error)}`)
-  process.exitCode = 1
-}
-await end()
-
-async function all(on: Platform): Promise<BenchResult> {
-  const everything = !flags.rate && !flags.findMax && !flags.idle
-  const result: BenchResult = {
-    at: new Date().toISOString(),
-    machine: machine(),
-    durability: process.env.LONGWIRE_KAFKA ? durabilityExternal : durabilityEmbedded,
-    connections: flags.connections,
-    textBytes: flags.bytes,
-    codec: flags.codec,
-    runs: [],
-    idle: null,
-  }
-  // Before any load: memory that a run has grown would hide what connections take.
-  if (flags.idle || everything)
-    result.idle = await measureIdle(on, flags.idle ?? IDLE_DEFAULT, (text) => console.log(`  ${text}`))
-  if (flags.idle && !flags.rate && !flags.findMax) return result
-
-  const load = await startLoad(flags.loaders)
-  bench = { platform: on, load, textBytes: flags.bytes }
-  const { url, secret } = on
-  const prefix = `bench-${process.pid}`
-  const { connections: count, codec } = flags
-  const { ms: connectMs } = await load.connect({ url, secret, prefix, count, codec, atOnce: AT_ONCE })
-  console.log(`\n  ${grouped(count)} connections in ${ms(connectMs)}`)
-  await run(bench, Math.min(WARM_UP_PER_SEC, flags.rate ?? WARM_UP_PER_SEC), flags.warmUp, 'warm-up')
-  await sleep(REST_MS)
-
-  const keep = async (name: string, perSec: number): Promise<void> => {
-    result.runs.push({ name, measurement: await run(bench as Bench, perSec, flags.seconds, name) })
-    await sleep(REST_MS)
-  }
-  if (flags.rate) await keep('rate', flags.rate)
-  else if (everything) await keep('reference', REFERENCE_PER_SEC)
-  if (flags.findMax || everything) {
-    const best = await findMax(
-      flags.from,
-      flags.seconds,
-      (perSec, seconds, purpose) => run(bench as Bench, perSec, seconds, purpose),
-      sleep,
-    )
-    if (!best) console.log('  no rate holds')
-    else {
-      await sleep(REST_MS)
-      if (everything) await keep('half of highest', Math.round(best.perSec / 2))
-      result.runs.push({ name: 'highest', measurement: best })
-    }
-  }
-  return result
-}
-
-async function run(on: Bench, perSec: number, seconds: number, purpose: string): Promise<Measurement> {
-  const m = await measure(on, perSec, seconds)
-  const { counts, committed, received } = m
-  const bad = [
-    [counts.lost, 'lost'],
-    [counts.unanswered, 'unanswered'],
-    [counts.doubled, 'doubled'],
-    [counts.outOfOrder, 'out of order'],
-    [counts.refused, 'refused'],
-    [counts.reconnects, 'reconnects'],
-  ].flatMap(([n, what]) => (n ? [`${n} ${what}`] : []))
-  const cores = m.processes
-    .map((one) => `${one.name} ${((one.cpuSecPer1000 * perSec) / 10).toFixed(0)}`)
-    .join(' ')
-  console.log(
-    `  ${purpose.padEnd(16)}${grouped(perSec).padStart(7)}/s ${m.ok ? '✔' : '✘'}` +
-      `  committed ${ms(committed.p50Ms)} / ${ms(committed.p99Ms)}  received ${ms(received.p50Ms)} / ${ms(received.p99Ms)}` +
-      `  ${bad.join(', ')}  [% of a core: ${cores}, others ${(m.othersCores * 100).toFixed(0)}]`,
-  )
-  return m
-}
+  .option('--sizes <list>', 'members of the groups', positives, [1_000, 10_000, 100_000])
+  .option('--online <n>', 'members online in the largest', positive, 2_000)
+  .option('--rate <n>', 'messages per second', positive, 5)
+  .option('--seconds <n>', 'length of a measured run', positive, 20)
+  .option('--bytes <n>', 'bytes of text in a message', positive, 200)
+  .addHelpText('after', PLATFORM)
+  .action(async (flags: GroupsFlags) => {
+    process.exitCode = await benchGroups(flags)
+  })
+await program.parseAsync()

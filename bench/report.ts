@@ -85,10 +85,10 @@ export function idleTable(idle: IdleMeasurement): string {
 }
 
 /** Answers the file's path. */
-export function writeResult(result: BenchResult): string {
+export function writeResult(result: { readonly at: string }, name = 'rates'): string {
   const dir = path.resolve('.longwire/bench')
   mkdirSync(dir, { recursive: true })
-  const file = path.join(dir, `${result.at.replaceAll(':', '-').slice(0, 19)}.json`)
+  const file = path.join(dir, `${name}-${result.at.replaceAll(':', '-').slice(0, 19)}.json`)
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`)
   return path.relative(process.cwd(), file)
 }

@@ -1,6 +1,6 @@
 /** The load processes as one: splits connections and rate over them and adds up what they counted. */
-import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { startChild } from '../support/child.ts'
 import type { NamedProcess } from '../support/processes.ts'
 import { joined } from '../support/samples.ts'
 import type { Answer, Order, RunTally } from './protocol.ts'
@@ -13,10 +13,9 @@ export interface LoadPool {
 }
 
 const workerFile = fileURLToPath(new URL('./worker.ts', import.meta.url))
-const CLOSE_MS_MAX = 20_000
 
 export async function startLoad(size: number): Promise<LoadPool> {
-  const workers = Array.from({ length: size }, startWorker)
+  const workers = Array.from({ length: size }, () => startChild<Order, Answer>(workerFile))
   await Promise.all(workers.map((worker) => worker.ready))
   let runs = 0
   return {
@@ -47,59 +46,9 @@ export async function startLoad(size: number): Promise<LoadPool> {
     },
     processes: () => workers.map((worker) => ({ name: 'load', pid: worker.pid })),
     async close() {
-      await Promise.all(workers.map((worker) => worker.close()))
+      await Promise.all(workers.map((worker) => worker.close({ do: 'close' })))
     },
   }
-}
-
-interface Worker {
-  readonly pid: number
-  readonly ready: Promise<void>
-  ask(order: Order): Promise<Answer>
-  close(): Promise<void>
-}
-
-function startWorker(): Worker {
-  const child = fork(workerFile, [], { serialization: 'advanced', execArgv: profileFlags() })
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  const next = (): Promise<Answer> => answerOf(child)
-  return {
-    pid: child.pid ?? 0,
-    ready: next().then(() => {}),
-    async ask(order) {
-      const answered = next()
-      child.send(order)
-      const answer = await answered
-      if (answer.done === 'failed') throw new Error(`load process: ${answer.reason}`)
-      return answer
-    },
-    async close() {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const kill = setTimeout(() => child.kill('SIGKILL'), CLOSE_MS_MAX)
-      child.send({ do: 'close' } satisfies Order)
-      await Promise.race([next().catch(() => {}), exited])
-      if (child.connected) child.disconnect()
-      await exited
-      clearTimeout(kill)
-    },
-  }
-}
-
-/** A profile of the load itself goes where the bench was told to put those of the platform. */
-function profileFlags(): string[] {
-  const dir = process.env.BENCH_PROFILE_DIR
-  return dir ? ['--cpu-prof', `--cpu-prof-dir=${dir}/load`] : []
-}
-
-function answerOf(child: ChildProcess): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const onExit = (code: number | null): void => reject(new Error(`a load process ended with code ${code}`))
-    child.once('exit', onExit)
-    child.once('message', (message) => {
-      child.off('exit', onExit)
-      resolve(message as Answer)
-    })
-  })
 }
 
 function added(tallies: readonly RunTally[]): RunTally {

@@ -1,4 +1,6 @@
 /** What the bench and its load processes say to each other. */
+import type { Failed } from '../support/child.ts'
+
 export type Order =
   | {
       readonly do: 'connect'
@@ -49,4 +51,4 @@ export type Answer =
   | { readonly done: 'connected'; readonly count: number; readonly ms: number }
   | { readonly done: 'run'; readonly tally: RunTally }
   | { readonly done: 'closed' }
-  | { readonly done: 'failed'; readonly reason: string }
+  | Failed

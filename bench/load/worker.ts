@@ -1,5 +1,6 @@
 /** A load process: takes orders over IPC, sends at a fixed rate whatever comes back, and counts. */
 import type { Client, Message } from '../../client/index.ts'
+import { serve } from '../support/child.ts'
 import { connectPairs, type Member } from './clients.ts'
 import type { Answer, Order, RunTally } from './protocol.ts'
 import { createTally, type Tally } from './tally.ts'
@@ -16,7 +17,6 @@ interface Run {
 let members: Member[] = []
 let current: Run | null = null
 
-const answer = (message: Answer): void => void process.send?.(message)
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const sumOf = (of: (client: Client) => number): number =>
   members.reduce((sum, { client }) => sum + of(client), 0)
@@ -93,10 +93,4 @@ async function obey(order: Order): Promise<Answer> {
   return { done: 'closed' }
 }
 
-process.on('message', (order: Order) => {
-  obey(order).then(answer, (error: unknown) => answer({ done: 'failed', reason: String(error) }))
-})
-process.on('disconnect', () => process.exit(0))
-// Ctrl-C reaches the whole group; the bench ends its load processes itself.
-process.on('SIGINT', () => {})
-answer({ done: 'ready' })
+serve<Order, Answer>({ done: 'ready' }, obey)

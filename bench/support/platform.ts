@@ -1,11 +1,12 @@
 /** A platform to play on: the running one that LONGWIRE_URL names, else a private one in a temporary folder. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { mintToken } from '../../gateway/tokens.ts'
-import { loadConfig } from '../../infra/config.ts'
+import { type Config, loadConfig } from '../../infra/config.ts'
+import { type EngineAddresses, engineAddresses } from '../../infra/embedded/addresses.ts'
 import { freePorts } from '../../infra/embedded/ports.ts'
 import { ensureTokenSecretFile, readTokenSecret } from '../../infra/token-secret.ts'
 import { type NamedProcess, platformProcesses } from './processes.ts'
@@ -19,6 +20,8 @@ export interface Platform {
   readonly isPrivate: boolean
   /** Where the archive answers, if it is known. */
   readonly clickhouse: { readonly url: string; readonly database: string } | null
+  /** Where the log and Redis answer, if it is known. */
+  readonly stores: { readonly kafka: readonly string[]; readonly redis: readonly string[] } | null
   token(userId: string): Promise<string>
   /** The platform's processes on this machine; empty when it runs elsewhere. */
   processes(): NamedProcess[]
@@ -45,11 +48,13 @@ export async function openPlatform(options: {
 function useRunning(address: string, env: NodeJS.ProcessEnv): Platform {
   const config = loadConfig(env)
   const url = socketUrl(address)
-  const clickhouseUrl = config.clickhouse ?? embeddedClickHouse(config.dataDir)
+  const embedded = engineAddresses(config.dataDir)
+  const clickhouseUrl = config.clickhouse ?? embedded?.clickhouse
   return {
     ...common(url, config.dataDir, readTokenSecret(ensureTokenSecretFile(config))),
     isPrivate: false,
     clickhouse: clickhouseUrl ? { url: clickhouseUrl, database: config.clickhouseDatabase } : null,
+    stores: storesOf(config, embedded),
     stop: async () => {},
   }
 }
@@ -89,13 +94,15 @@ async function startPrivate(
     await stop({ keep: true })
     throw error
   }
+  const embedded = engineAddresses(dataDir)
   return {
     ...common(`ws://127.0.0.1:${port}/ws`, dataDir, readTokenSecret(ensureTokenSecretFile(config))),
     isPrivate: true,
     clickhouse: {
-      url: config.clickhouse ?? embeddedClickHouse(dataDir) ?? '',
+      url: config.clickhouse ?? embedded?.clickhouse ?? '',
       database: config.clickhouseDatabase,
     },
+    stores: storesOf(config, embedded),
     stop,
   }
 }
@@ -138,13 +145,8 @@ function socketUrl(address: string): string {
   return url.href
 }
 
-/** The embedded engine keeps its port in its folder. */
-function embeddedClickHouse(dataDir: string): string | null {
-  try {
-    const file = path.join(dataDir, 'clickhouse', 'ports.json')
-    const [port] = JSON.parse(readFileSync(file, 'utf8')) as number[]
-    return port ? `http://127.0.0.1:${port}` : null
-  } catch {
-    return null
-  }
+function storesOf(config: Config, embedded: EngineAddresses | null): Platform['stores'] {
+  const kafka = config.kafka ?? embedded?.kafka
+  const redis = config.redis ?? (embedded ? [embedded.redis] : undefined)
+  return kafka && redis ? { kafka, redis } : null
 }
