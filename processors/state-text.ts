@@ -23,8 +23,8 @@ export function* textOf(state: StreamState): Generator<string> {
   yield* listText(body.recent, (message) => recentRow(state, message))
   yield ','
   yield* listText(body.recalled)
-  yield `,${JSON.stringify([body.pinned, [...body.observers]]).slice(1, -1)},`
-  if (body.kind === 'p2p') yield `${JSON.stringify([body.friends, body.askedBy, [...body.blockers]])}]`
+  yield `,${JSON.stringify([body.pinned, body.observers]).slice(1, -1)},`
+  if (body.kind === 'p2p') yield `${JSON.stringify([body.friends, body.askedBy, body.blockers])}]`
   else {
     const { exists, dissolved, large, name, joinPolicy, addPolicy, allMuted, staff } = body
     const flags = [exists, dissolved, large, name, joinPolicy, addPolicy, allMuted, [...staff]]
@@ -109,7 +109,7 @@ export function parseState(text: string): StreamState {
   if (body.kind === 'p2p') {
     const [friends, askedBy, blockers] = own as P2pRest
     Object.assign(body, { friends, askedBy })
-    for (const user of blockers) body.blockers.add(user)
+    body.blockers.push(...blockers)
     return state
   }
   const [exists, dissolved, large, name, joinPolicy, addPolicy, allMuted, staff, members, mutes, requests] =
@@ -133,6 +133,6 @@ function parseMessages(state: StreamState, body: Messages, rest: ConversationRes
   }
   for (const value of recalled) body.recalled.push(value)
   body.pinned.push(...pinned)
-  for (const user of observers) body.observers.add(user)
+  body.observers.push(...observers)
   return own
 }

@@ -18,7 +18,7 @@ export const groupRole = (body: GroupState, user: string): GroupRole =>
 export function chatRole(body: P2pState, user: string): ChatRole {
   if (!body.users.includes(user)) return 'outsider'
   const other = otherOf(body, user)
-  return other !== null && body.blockers.has(other) ? 'blocked' : 'side'
+  return other !== null && body.blockers.includes(other) ? 'blocked' : 'side'
 }
 
 /** Null in the single chat with oneself. */

@@ -3,7 +3,7 @@ import { limits } from '../../schemas/limits.ts'
 import type { FirstAnswer } from '../answers.ts'
 import { add } from '../intervals.ts'
 import type { StreamEvent } from '../processor.ts'
-import type { Conversation, GroupState, Messages, P2pState } from '../state.ts'
+import type { Conversation, GroupState, P2pState } from '../state.ts'
 import { isAddPolicy, isJoinPolicy } from './groups.ts'
 
 /** `answer`: the event as the stream's answers keep it. */
@@ -15,15 +15,13 @@ export function evolveConversation(body: Conversation, event: StreamEvent, answe
       return
     case 'MessageRecalled':
       add(body.recalled, event.target.seq)
-      unpin(body, event.target.seq)
+      toggle(body.pinned, event.target.seq, false)
       return
     case 'MessagePinned':
-      unpin(body, event.target.seq)
-      if (event.on) body.pinned.push(event.target.seq)
+      toggle(body.pinned, event.target.seq, event.on)
       return
     case 'Observing':
-      if (event.on) body.observers.add(event.sender)
-      else body.observers.delete(event.sender)
+      toggle(body.observers, event.sender, event.on)
       return
     default:
       if (body.kind === 'group') evolveGroup(body, event)
@@ -31,9 +29,11 @@ export function evolveConversation(body: Conversation, event: StreamEvent, answe
   }
 }
 
-function unpin(body: Messages, seq: number): void {
-  const at = body.pinned.indexOf(seq)
-  if (at >= 0) body.pinned.splice(at, 1)
+/** Takes the value out of the list and, if it is on, puts it at the end. */
+function toggle<T>(list: T[], value: T, on: boolean): void {
+  const at = list.indexOf(value)
+  if (at >= 0) list.splice(at, 1)
+  if (on) list.push(value)
 }
 
 function evolveGroup(body: GroupState, event: StreamEvent): void {
@@ -87,7 +87,7 @@ function admit(body: GroupState, user: string): void {
   body.members.add(user)
   body.staff.delete(user)
   body.requests.delete(user)
-  body.observers.delete(user)
+  toggle(body.observers, user, false)
   if (body.members.size > limits.groupNamedMembersMax) body.large = true
 }
 
@@ -114,7 +114,6 @@ function evolveRelations(body: P2pState, event: StreamEvent): void {
       body.friends = false
       return
     case 'Blocked':
-      if (event.on) body.blockers.add(event.sender)
-      else body.blockers.delete(event.sender)
+      toggle(body.blockers, event.sender, event.on)
   }
 }

@@ -10,7 +10,7 @@ export function observe(body: Conversation, asked: Asked, { on }: CommandOf<'Obs
   const barred =
     body.kind === 'p2p' ? barredInChat(body, sender, action) : barredInGroup(body, sender, action)
   if (barred) return reject(barred)
-  if (body.observers.has(sender) === on) return reject('no_change')
-  if (on && body.observers.size >= limits.observersPerConversationMax) return reject('too_many')
+  if (body.observers.includes(sender) === on) return reject('no_change')
+  if (on && body.observers.length >= limits.observersPerConversationMax) return reject('too_many')
   return happened({ type: 'Observing', on })
 }

@@ -37,5 +37,5 @@ export function block(body: P2pState, asked: Asked, { on }: CommandOf<'Block'>):
   const { sender } = asked
   const barred = barredFrom(body, sender, 'block')
   if (barred) return reject(barred)
-  return body.blockers.has(sender) === on ? reject('no_change') : happened({ type: 'Blocked', on })
+  return body.blockers.includes(sender) === on ? reject('no_change') : happened({ type: 'Blocked', on })
 }

@@ -84,7 +84,7 @@ function observe(rosters: Rosters, stream: string, user: string, on: boolean): v
 
 /** From a snapshot, whose clock stood at `now`: a large group may have become so right before it. */
 export function restoreRoster(rosters: Rosters, stream: string, { body }: StreamState, now: number): void {
-  if (body.kind === 'user' || (body.kind === 'group' ? !body.exists : body.observers.size === 0)) return
+  if (body.kind === 'user' || (body.kind === 'group' ? !body.exists : body.observers.length === 0)) return
   const isGroup = body.kind === 'group'
   rosters.set(stream, {
     members: new Set(isGroup ? body.members : nobody),

@@ -18,9 +18,8 @@ const ID = packId(T0, 42)
 const G = groupStream(newGroupId('a', ID))
 const created: Said = by('a', create('team', 'b'), { packId: ID })
 const AB = 'p2p:a:b'
-const observersOf = (stream: string, ...said: Said[]) => [
-  ...(given(stream, ...said).scene.state().body as Conversation).observers,
-]
+const observersOf = (stream: string, ...said: Said[]) =>
+  (given(stream, ...said).scene.state().body as Conversation).observers
 
 describe.each([
   ['a single chat', AB, []],
@@ -32,7 +31,7 @@ describe.each([
     expect(observersOf(stream, ...before, by('s', observe()))).toEqual(['s'])
     const { envelope } = when(by('s', observe(false))).event('Observing', { on: false })
     expect(envelope.ordinal).toBe(0)
-    expect((scene.state().body as Conversation).observers.size).toBe(0)
+    expect((scene.state().body as Conversation).observers).toEqual([])
   })
 
   test('twice, or ending what never began, changes nothing', () => {

@@ -112,7 +112,7 @@ describe('blocking', () => {
 
   test('each by himself; ending one’s own leaves the other’s', () => {
     const both = [...before, by('a', block())]
-    expect([...bodyOf(...both).blockers]).toEqual(['b', 'a'])
+    expect(bodyOf(...both).blockers).toEqual(['b', 'a'])
     given(AB, ...both, by('b', block(false)))
       .when(by('a', send('hi')))
       .event('MessageSent')

@@ -149,7 +149,7 @@ describe('a large group', () => {
     if (state?.body.kind !== 'group') throw new Error('no group')
     Object.assign(state.body, { exists: true, large: true })
     for (const user of ['ann', 'bob']) state.body.members.add(user)
-    state.body.observers.add('eve')
+    state.body.observers.push('eve')
     const rosters: Rosters = new Map()
     restoreRoster(rosters, GROUP, state, T0)
     const { plan } = partition(rosters)
