@@ -2,17 +2,19 @@
  * Role main: `node projections/main.ts [all|live|archive]`. The Redis projections share one consumer group, the archive has its
  * own, so that neither store holds the other back.
  */
-import { createClickHouse } from '../infra/clickhouse/client.ts'
+import { type ClickHouse, createClickHouse } from '../infra/clickhouse/client.ts'
 import { clickHouseOptions, migrateArchive } from '../infra/clickhouse/migrate.ts'
 import { createRedis, redisOptions } from '../infra/redis/client.ts'
 import { checkTopics, type Role, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
 import { Fault } from '../schemas/ports.ts'
 import { topics } from '../schemas/topics.ts'
-import { archiveSink } from './archive/sink.ts'
+import { createJanitor, type Janitor } from './archive/janitor.ts'
+import { type ArchiveSink, archiveSink } from './archive/sink.ts'
 import { deadLetters } from './dead-letters.ts'
 import { liveSink } from './live/sink.ts'
 import { createReader, type Reader } from './reader.ts'
+import { keepsAll, type Policies } from './reads/policy.ts'
 
 type Services = 'kafka' | 'redis' | 'clickhouse'
 
@@ -80,7 +82,7 @@ async function startLive({
       generation: config.generation,
       logger: log,
       clock,
-      policies: { p2p: config.storeP2p, group: config.storeGroup },
+      policies: policiesOf(config),
     }),
     clock,
     logger: log,
@@ -99,7 +101,13 @@ async function startLive({
   return reader
 }
 
-function startArchive({ config, log, clock, store, steps, failed }: Role<Services>): Reader {
+const policiesOf = ({ storeP2p, storeGroup }: Role<Services>['config']): Policies => ({
+  p2p: storeP2p,
+  group: storeGroup,
+})
+
+function startArchive(role: Role<Services>): Reader {
+  const { config, log, clock, store, steps, failed } = role
   const options = clickHouseOptions(config)
   const clickhouse = createClickHouse(options)
   const sink = archiveSink({ clickhouse, generation: config.generation, clock, logger: log })
@@ -119,12 +127,15 @@ function startArchive({ config, log, clock, store, steps, failed }: Role<Service
     deadLetter: async () => {},
     failed,
   })
+  const janitor = janitorFor(role, clickhouse, sink)
   let stopped = false
   const start = async () => {
     while (!stopped) {
       try {
         await migrateArchive(options, log)
-        if (!stopped) await reader.start()
+        if (stopped) return
+        await reader.start()
+        janitor?.start()
         return
       } catch (err) {
         if (!(err instanceof Fault)) throw err
@@ -140,10 +151,32 @@ function startArchive({ config, log, clock, store, steps, failed }: Role<Service
     name: 'archive',
     stop: async () => {
       stopped = true
+      await janitor?.stop()
       sink.close()
       await reader.stop()
       await clickhouse.close()
     },
   })
   return reader
+}
+
+/** Null where everything is kept for ever. */
+function janitorFor(
+  { config, log, clock, name }: Role<Services>,
+  clickhouse: ClickHouse,
+  archived: ArchiveSink,
+): Pick<Janitor, 'start' | 'stop'> | null {
+  const policies = policiesOf(config)
+  if (keepsAll(policies)) return null
+  const redis = createRedis(redisOptions(config, `${name}-janitor`), log)
+  const { generation } = config
+  const { partitions } = archived
+  const janitor = createJanitor({ clickhouse, redis, policies, generation, clock, logger: log, partitions })
+  return {
+    start: () => janitor.start(),
+    async stop() {
+      await janitor.stop()
+      await redis.close()
+    },
+  }
 }

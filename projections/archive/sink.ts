@@ -31,10 +31,17 @@ interface Waiting {
 const RETRY_MS_MIN = 200
 const RETRY_MS_MAX = 5_000
 
-export function archiveSink(options: ArchiveSinkOptions): Sink & { close(): void } {
+export interface ArchiveSink extends Sink {
+  /** Partitions that are being archived here. */
+  partitions(): readonly number[]
+  close(): void
+}
+
+export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
   const { clickhouse, generation, clock, logger } = options
   const lingerMs = options.lingerMs ?? 1_000
   const rowsMax = options.rowsPerBlockMax ?? 20_000
+  const owned = new Set<number>()
   let waiting: Waiting[] = []
   let count = 0
   let cancelLinger: (() => void) | null = null
@@ -95,6 +102,7 @@ export function archiveSink(options: ArchiveSinkOptions): Sink & { close(): void
 
   return {
     async begin(partition, range, fresh) {
+      owned.add(partition)
       const [row] = await clickhouse.query<{ offset_: string; epoch_: string; source_: string }>(
         // An alias must not be a column's name: ORDER BY would take the text.
         `SELECT toString(offset) AS offset_, toString(epoch) AS epoch_, toString(source) AS source_ FROM events
@@ -126,7 +134,8 @@ export function archiveSink(options: ArchiveSinkOptions): Sink & { close(): void
         else if (!busy) cancelLinger ??= clock.after(lingerMs, due)
       }),
     tick: async () => [],
-    release() {},
+    release: (partition) => void owned.delete(partition),
+    partitions: () => [...owned],
     close() {
       closed = true
       due()

@@ -4,6 +4,7 @@ import {
   horizonOf,
   isBeyond,
   KEEP_ALL,
+  keptOf,
   parsePolicy,
   policyOf,
   withinHorizon,
@@ -74,6 +75,20 @@ describe('a storage policy', () => {
     const horizon = horizonOf({ keep: 'recent', ms: 1_000 }, 10, 50_000)
     expect(isBeyond(horizon, { ordinal: 1, time: 49_001 })).toBe(false)
     expect(isBeyond(horizon, { ordinal: 1, time: 49_000 })).toBe(true)
+  })
+
+  test('is stored without what was said, but with who said it and when', () => {
+    const horizon = horizonOf({ keep: 'newest', messages: 1 }, 9, 0)
+    const kept = keptOf({ ...item('message', 8), senderId: 'ann', replyTo: 3 }, horizon)
+    expect(kept).toMatchObject({
+      kind: 'message',
+      senderId: 'ann',
+      time: 8_000,
+      content: null,
+      replyTo: null,
+    })
+    expect(keptOf(item('message', 9), horizon)).toEqual(item('message', 9))
+    expect(keptOf(item('groupSet', 2), horizon)).toEqual(item('groupSet', 2))
   })
 
   test('hides what was said, in its place, and leaves every other event as it is', () => {
