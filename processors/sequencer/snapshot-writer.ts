@@ -18,8 +18,8 @@ export interface SnapshotWriterOptions {
   tail(): Fold | null
 }
 
-/** Text written in one turn: some 3 ms. */
-const BYTES_PER_TURN = 200_000
+/** Text written in one turn: some 1 ms. */
+const BYTES_PER_TURN = 100_000
 
 export function createSnapshotWriter(options: SnapshotWriterOptions) {
   const { partition, appender, clock, logger, stats } = options

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { decide } from '../../../../processors/decide.ts'
 import { emptyFold } from '../../../../processors/fold.ts'
 import { createOwner, MissedClaim, type Owner, SourceGap } from '../../../../processors/sequencer/owner.ts'
+import type { Written } from '../../../../processors/write.ts'
 import { openEnvelope, sealEnvelope } from '../../../../schemas/codec.ts'
 import type { LogRecord } from '../../../../schemas/ports.ts'
 import { commandOf, commandRecord, packId, send, T0 } from '../../../support/commands.ts'
@@ -134,6 +135,30 @@ describe('the owner of a partition', () => {
     read()
     expect(phase(owner)).toBe('owning')
     expect(owner.tail().position.last).toBe(1)
+  })
+
+  test('keeps what it decided and what it read back in one and the same entries', () => {
+    const { owner, claim, read, append } = setup()
+    claim()
+    read()
+    for (const { envelope } of owner.decide([command(0), command(1)])) append(sealEnvelope(envelope))
+    read()
+    const tail = owner.tail()
+    const [readBack, decided] = [tail.streams, tail.twin].map(
+      (streams) => streams?.get('p2p:a:b')?.answers.order,
+    )
+    expect(readBack).toHaveLength(2)
+    expect(readBack?.map((answer, i) => answer === decided?.[i])).toEqual([true, true])
+  })
+
+  test('shares nothing with what it decided where the log says otherwise', () => {
+    const { owner, claim, read, append } = setup()
+    claim()
+    read()
+    const [written] = owner.decide([command(0)])
+    append(sealEnvelope({ ...(written as Written).envelope, time: T0 + 999 }))
+    read()
+    expect(owner.tail().streams.get('p2p:a:b')?.answers.order).toMatchObject([{ seq: 1, time: T0 + 999 }])
   })
 
   test('believes an acknowledged append only when it was read back', () => {
