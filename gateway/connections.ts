@@ -11,6 +11,8 @@ export interface Socket {
   send(bytes: Buffer): boolean
   /** Runs `fn`, putting what it sends on the wire at once. */
   cork(fn: () => void): void
+  /** Bytes that the other side has not taken yet. */
+  buffered(): number
   /** The login has succeeded. */
   entered(): void
   end(code: number, reason: string): void
@@ -33,6 +35,10 @@ export interface Connection {
   registered: boolean
   /** Ticks until a resync is sent; 0 = none wanted. */
   resyncIn: number
+  /** Conversations in which typing was told, and when. */
+  typedAt: Map<string, number> | null
+  /** Users whose presence this connection is told, and what it was told last. */
+  presence: Map<string, string> | null
 }
 
 export interface Connections {
@@ -43,6 +49,7 @@ export interface Connections {
   byId(id: string): Connection | undefined
   byUser(user: string): readonly Connection[] | undefined
   all(): IterableIterator<Connection>
+  userNames(): IterableIterator<string>
   size(): number
   users(): number
 }
@@ -73,6 +80,7 @@ export function createConnections(perUserMax: number): Connections {
     byId: (id) => connections.get(id),
     byUser: (user) => users.get(user),
     all: () => connections.values(),
+    userNames: () => users.keys(),
     size: () => connections.size,
     users: () => users.size,
   }

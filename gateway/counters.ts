@@ -15,6 +15,23 @@ export interface Counters {
   headHints: number
   resyncs: number
   deliveryGaps: number
+  /** Deliveries to the members of a large group, and those of them that waited until these were known. */
+  channelDeliveries: number
+  channelEventsHeld: number
+  /** How often the directory was asked for a user's large groups, for members of one, and for these again. */
+  channelReads: number
+  channelAsks: number
+  channelAsksRepeated: number
+  /** Receipts and changed profiles told. */
+  signals: number
+  typingShown: number
+  typingDropped: number
+  presenceTold: number
+  presenceDropped: number
+  /** To and from other gateways. */
+  signalsSent: number
+  signalsReceived: number
+  signalsDropped: number
   opened: number
   loggedIn: number
   socketsDropped: number
@@ -36,6 +53,19 @@ export const newCounters = (): Counters => ({
   headHints: 0,
   resyncs: 0,
   deliveryGaps: 0,
+  channelDeliveries: 0,
+  channelEventsHeld: 0,
+  channelReads: 0,
+  channelAsks: 0,
+  channelAsksRepeated: 0,
+  signals: 0,
+  typingShown: 0,
+  typingDropped: 0,
+  presenceTold: 0,
+  presenceDropped: 0,
+  signalsSent: 0,
+  signalsReceived: 0,
+  signalsDropped: 0,
   opened: 0,
   loggedIn: 0,
   socketsDropped: 0,

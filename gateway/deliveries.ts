@@ -2,11 +2,12 @@
 import { open } from '../schemas/avro.ts'
 import { decodeEventPayload, history, openEnvelope } from '../schemas/codec.ts'
 import { codes, isCode } from '../schemas/codes.ts'
-import type { ServerFrame } from '../schemas/frames.ts'
+import type { Item, ServerFrame } from '../schemas/frames.ts'
 import { formatPackId } from '../schemas/ids.ts'
-import { itemOf } from '../schemas/item.ts'
+import { isFor, itemOf } from '../schemas/item.ts'
 import type { Clock, Logger } from '../schemas/ports.ts'
-import { type Answer, type Delivery, type Envelope, records } from '../schemas/records.ts'
+import { type Answer, type Delivery, type Envelope, records, type Signal } from '../schemas/records.ts'
+import type { ChannelEvent, Channels } from './channels.ts'
 import type { Connection, Connections } from './connections.ts'
 import type { Counters } from './counters.ts'
 import { createGaps } from './gaps.ts'
@@ -18,6 +19,10 @@ import { isBehind, newPushState, noteKnown, type PushState, push, replaceChanged
 export interface Deliveries {
   /** Never throws: a delivery is a hint, and one that cannot be read is counted and dropped. */
   handle(value: Buffer): void
+  /** To all connections of a user but the one that sent it. */
+  push(user: string, event: ChannelEvent): void
+  /** Tells those of these users who hold less that the stream has come to `seq`. */
+  hint(users: Iterable<string>, conversationId: string, seq: number): void
 }
 
 export interface DeliveriesOptions {
@@ -26,25 +31,36 @@ export interface DeliveriesOptions {
   readonly connections: Connections
   readonly hub: Pick<Hub, 'send' | 'input' | 'resync'>
   readonly outbox: Outbox
+  readonly channels: Pick<Channels, 'deliver' | 'deliverUnread' | 'members'>
   readonly counters: Counters
   readonly clock: Clock
   readonly log: Logger
+  /** Deliveries were lost: what let someone into a large group may be among them. */
+  onGap(): void
+  /** Whether they are friends has changed for these users. */
+  onRelation(users: readonly string[]): void
   observeDeliveryMs(ms: number): void
 }
 
 export function createDeliveries(options: DeliveriesOptions): Deliveries {
-  const { connections, counters, hub, outbox } = options
+  const { channels, connections, counters, hub, outbox } = options
   const gaps = createGaps()
 
   function deliver(delivery: Delivery): void {
     if (gaps.note(delivery.partition, delivery.instance, delivery.counter)) {
       counters.deliveryGaps += 1
       hub.resync(connections.all())
+      options.onGap()
     }
     // The answer first: the sender's own copy must not wait behind a large roster.
     if (delivery.answer) answer(delivery.stream, delivery.answer)
+    const { headSeq, recipients, signal, stream } = delivery
     if (delivery.event) event(delivery, delivery.event)
-    else if (delivery.headSeq > 0) hint(delivery.recipients, delivery.stream, delivery.headSeq)
+    else if (headSeq > 0) {
+      hint(recipients, stream, headSeq)
+      if (delivery.channel) hint(channels.members(stream), stream, headSeq)
+    }
+    if (signal) tell(recipients, signal)
   }
 
   function answer(stream: string, given: Answer): void {
@@ -84,20 +100,25 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
 
   function event(delivery: Delivery, bytes: Buffer): void {
     const envelope = openEnvelope(bytes)
+    const { stream, seq } = envelope
     const outgoing = decodeEvent(envelope)
+    const { channel, recipients } = delivery
     // Of a schema that this build does not know yet: the reads answer it.
     if (!outgoing) {
-      hint(delivery.recipients, envelope.stream, envelope.seq)
+      hint(recipients, stream, seq)
+      if (!channel) return
+      hint(channels.members(stream), stream, seq)
+      channels.deliverUnread(stream, seq)
       return
     }
-    const now = options.clock.now()
-    options.observeDeliveryMs(now - envelope.time)
-    const sender = senderConnection(envelope)
-    for (const user of delivery.recipients) {
-      const of = connections.byUser(user)
-      if (!of) continue
-      for (const connection of of) if (connection.id !== sender) pushTo(connection, outgoing, now)
+    options.observeDeliveryMs(options.clock.now() - envelope.time)
+    const sent = { outgoing, sender: senderConnection(envelope) }
+    for (const user of recipients) pushToUser(user, sent)
+    if (channel) {
+      counters.channelDeliveries += 1
+      channels.deliver(sent, recipients)
     }
+    if (ofFriends.has(outgoing.item.kind)) options.onRelation(recipients)
   }
 
   /** The sending connection shows its own copy at `committed`. */
@@ -105,6 +126,13 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     return reply && reply.gateway === options.gatewayId && reply.boot === options.boot
       ? reply.connection
       : null
+  }
+
+  function pushToUser(user: string, { outgoing, sender }: ChannelEvent): void {
+    const of = connections.byUser(user)
+    if (!of || !isFor(outgoing.item, user)) return
+    const now = options.clock.now()
+    for (const connection of of) if (connection.id !== sender) pushTo(connection, outgoing, now)
   }
 
   function pushTo(connection: Connection, outgoing: OutgoingEvent, now: number): void {
@@ -120,13 +148,27 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     else hub.input(connection, { kind: 'slow' })
   }
 
-  function hint(recipients: readonly string[], conversationId: string, seq: number): void {
-    for (const user of recipients)
+  function hint(users: Iterable<string>, conversationId: string, seq: number): void {
+    for (const user of users)
       for (const connection of connections.byUser(user) ?? []) {
         if (connection.session.phase !== 'open') continue
         if (connection.push && !isBehind(connection.push, conversationId, seq)) continue
         counters.headHints += 1
         hub.send(connection, { type: 'head', conversationId, seq })
+      }
+  }
+
+  function tell(recipients: readonly string[], signal: Signal): void {
+    const { kind, user: userId, conversationId, seq } = signal
+    const frame: ServerFrame =
+      kind === 'receipt'
+        ? { type: 'receipt', conversationId, userId, seq }
+        : { type: 'profileChanged', userId }
+    for (const user of recipients)
+      for (const connection of connections.byUser(user) ?? []) {
+        if (connection.session.phase !== 'open') continue
+        counters.signals += 1
+        hub.send(connection, frame)
       }
   }
 
@@ -144,8 +186,12 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
           )
       }
     },
+    push: pushToUser,
+    hint,
   }
 }
+
+const ofFriends: ReadonlySet<Item['kind']> = new Set(['friendAnswered', 'friendDeleted', 'blocked'])
 
 function pushStateOf(connection: Connection): PushState<OutgoingEvent> {
   connection.push ??= newPushState()

@@ -1,10 +1,13 @@
 /** One gateway, put together and ordered: what it depends on comes in, so that the same runs on a cluster and in a test. */
 import type { Metrics } from '../infra/metrics.ts'
 import type { OnlineRegistry } from '../infra/redis/online-map.ts'
+import type { SignalBus } from '../infra/redis/signal-bus.ts'
 import type { ReadModels } from '../projections/reads.ts'
 import { limits } from '../schemas/limits.ts'
 import type { Clock, Fault, Logger, LogStore } from '../schemas/ports.ts'
 import { startAlive } from './alive.ts'
+import { createChannelUsers } from './channel-users.ts'
+import { createChannels } from './channels.ts'
 import { createCommandSink } from './commands.ts'
 import { createConnections } from './connections.ts'
 import { type Counters, newCounters } from './counters.ts'
@@ -12,9 +15,12 @@ import { createDeliveries } from './deliveries.ts'
 import { createHub, type Hub } from './hub.ts'
 import { startInbound } from './inbound.ts'
 import { createOutbox } from './outbox.ts'
+import { createPresence } from './presence.ts'
 import { createReading } from './reading.ts'
 import { createRegistry } from './registry.ts'
+import { createSignals } from './signals.ts'
 import type { TokenVerifier } from './tokens.ts'
+import { createTyping } from './typing.ts'
 
 export interface GatewayOptions {
   readonly gatewayId: string
@@ -24,6 +30,7 @@ export interface GatewayOptions {
   readonly heartbeatMs: number
   readonly store: LogStore
   readonly online: OnlineRegistry
+  readonly bus: Pick<SignalBus, 'publish' | 'listen'>
   readonly reads: ReadModels
   readonly tokens: TokenVerifier
   readonly clock: Clock
@@ -63,7 +70,7 @@ export const newBoot = (nowMs: number, random: () => number): string =>
 
 /** Resolves when it may take connections: its deliveries are positioned and fan-out has been told that it lives. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { gatewayId, boot, clock, log, metrics, store } = options
+  const { gatewayId, boot, clock, log, metrics, online, reads, store } = options
   const counters = newCounters()
   const connections = createConnections(limits.connectionsPerUserMax)
   const outbox = createOutbox(options.defer, clock.after, () => {
@@ -80,15 +87,26 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     counters,
     observeAppendMs: (ms) => metrics.observe('longwire_gateway_append_ms', ms),
   })
+  const common = { gatewayId, boot, online, connections, counters, clock, log }
+  const send: Hub['send'] = (connection, frame) => hub.send(connection, frame)
   const registry = createRegistry({
-    online: options.online,
-    connections,
-    gatewayId,
-    boot,
-    clock,
-    log,
+    ...common,
     onLost: (lost) => hub.resync(lost),
+    refreshRest: () => channels.refresh(),
   })
+  const channels = createChannels({
+    ...common,
+    reads,
+    push: (user, event) => deliveries.push(user, event),
+    hint: (users, conversationId, seq) => deliveries.hint(users, conversationId, seq),
+    resync: (users) => hub.resync([...users].flatMap((user) => connections.byUser(user) ?? [])),
+    distrust: () => registry.distrust(),
+    onMember: (user, conversationId) => channelUsers.noteMember(user, conversationId),
+  })
+  const channelUsers = createChannelUsers({ reads, channels, counters, clock, log })
+  const typing = createTyping({ ...common, reads, signals: () => signals, send })
+  const signals = createSignals({ bus: options.bus, gatewayId, counters, heard: typing.show })
+  const presence = createPresence({ ...common, reads, send })
   const hub: Hub = createHub({
     gatewayId,
     boot,
@@ -98,9 +116,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     random: options.random,
     tokens: options.tokens,
     commands,
-    reading: createReading(options.reads, log),
+    reading: createReading(reads, log),
     connections,
     outbox,
+    channelUsers,
+    typing,
+    presence,
     counters,
     registry: () => registry,
     onClosed: (code) => metrics.inc('longwire_gateway_closed_total', 1, { code }),
@@ -111,9 +132,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     connections,
     hub,
     outbox,
+    channels,
     counters,
     clock,
     log,
+    onGap: channelUsers.refreshAll,
+    onRelation: presence.relationsChanged,
     observeDeliveryMs: (ms) => metrics.observe('longwire_gateway_delivery_ms', ms),
   })
   const inbound = await startInbound({
@@ -129,6 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const alive = await startAlive({ appender, gatewayId, boot, clock, log })
   registry.start()
+  presence.start()
   let running = true
 
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve))
@@ -148,6 +173,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       gateway_appends_in_flight: commands.inFlight(),
       gateway_online_records_ahead: registry.recordsAhead(),
       gateway_announced: registry.announced() ? 1 : 0,
+      gateway_channels: channels.size(),
+      gateway_presence_watched: presence.watched(),
     }),
     ready: () => running,
     async drain() {
@@ -170,6 +197,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     async stop(leave) {
       running = false
       hub.stop()
+      presence.stop()
+      await channels.stop()
       await registry.stop()
       await alive.stop(leave)
       await inbound.stop()

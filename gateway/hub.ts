@@ -6,6 +6,7 @@ import { type CodeName, codes } from '../schemas/codes.ts'
 import type { ServerFrame } from '../schemas/frames.ts'
 import { limits } from '../schemas/limits.ts'
 import type { Clock, Logger } from '../schemas/ports.ts'
+import type { ChannelUsers } from './channel-users.ts'
 import { closeCodeOf } from './close-codes.ts'
 import type { CommandSink } from './commands.ts'
 import type { Connection, Connections, Socket } from './connections.ts'
@@ -13,12 +14,14 @@ import type { Counters } from './counters.ts'
 import { frameCodecs } from './frames/codecs.ts'
 import { type Encoding, unreadable } from './frames/frame-codec.ts'
 import type { Outbox } from './outbox.ts'
+import type { Presence } from './presence.ts'
 import { acknowledge, type PushLimits, resend } from './push.ts'
 import type { Reading } from './reading.ts'
 import type { Registry } from './registry.ts'
 import { newSession, type SessionSettings, step } from './session.ts'
 import type { Effect, Input } from './session-types.ts'
 import type { TokenVerifier } from './tokens.ts'
+import type { Typing } from './typing.ts'
 import type { Wheel } from './wheel.ts'
 import { createWheel, TICK_MS } from './wheel.ts'
 
@@ -43,6 +46,9 @@ export interface HubOptions {
   readonly reading: Reading
   readonly connections: Connections
   readonly outbox: Outbox
+  readonly channelUsers: Pick<ChannelUsers, 'enter' | 'leave'>
+  readonly typing: Pick<Typing, 'typed'>
+  readonly presence: Pick<Presence, 'change' | 'changed' | 'left'>
   readonly counters: Counters
   /** The registry needs the hub's connections and the hub the registry. */
   registry(): Registry
@@ -119,6 +125,12 @@ export function createHub(options: HubOptions): Hub {
       case 'check':
         check(connection, effect)
         return
+      case 'typing':
+        options.typing.typed(connection, effect.conversationId)
+        return
+      case 'presence':
+        void options.presence.change(connection, effect.id, effect)
+        return
       case 'verify':
         void options.tokens
           .verify(effect.token)
@@ -163,15 +175,19 @@ export function createHub(options: HubOptions): Hub {
       loginAt: now,
       expiresAt: now + limits.onlineExpiryMs,
     }
-    void options
-      .registry()
-      .register(connection)
-      .then(() => {
-        if (connection.session.phase !== 'entering') return
-        counters.loggedIn += 1
-        connection.socket?.entered()
-        input(connection, { kind: 'entered', connectionId: connection.id, gatewayId })
-      })
+    void admit(connection, userId)
+  }
+
+  /** Before the welcome, and so before any heads: what happens from here on comes here, or those heads tell of it. */
+  async function admit(connection: Connection, userId: string): Promise<void> {
+    await options.registry().register(connection)
+    if (connection.session.phase !== 'entering') return
+    await options.channelUsers.enter(userId)
+    if (connection.session.phase !== 'entering') return
+    counters.loggedIn += 1
+    connection.socket?.entered()
+    options.presence.changed(userId)
+    input(connection, { kind: 'entered', connectionId: connection.id, gatewayId: options.gatewayId })
   }
 
   function close(connection: Connection, code: CodeName | null): void {
@@ -191,6 +207,11 @@ export function createHub(options: HubOptions): Hub {
     if (!connections.byId(connection.id)) return
     wheel.remove(connection)
     connections.remove(connection)
+    options.presence.left(connection)
+    const { user } = connection
+    if (user === null) return
+    options.presence.changed(user)
+    if (connections.byUser(user) === undefined) options.channelUsers.leave(user)
     if (connection.entry) void options.registry().unregister(connection)
   }
 
@@ -224,6 +245,8 @@ export function createHub(options: HubOptions): Hub {
         entry: null,
         registered: false,
         resyncIn: 0,
+        typedAt: null,
+        presence: null,
       }
       counters.opened += 1
       connections.add(connection)

@@ -4,6 +4,7 @@ import { createClickHouse } from '../infra/clickhouse/client.ts'
 import { clickHouseOptions } from '../infra/clickhouse/migrate.ts'
 import { createRedis, redisOptions } from '../infra/redis/client.ts'
 import { createRedisOnlineMap } from '../infra/redis/online-map.ts'
+import { createRedisSignalBus } from '../infra/redis/signal-bus.ts'
 import { checkTopics, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
 import { ensureTokenSecretFile, readTokenSecret } from '../infra/token-secret.ts'
@@ -24,6 +25,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
   await checkTopics(store, partitions)
   const redis = createRedis(redisOptions(config, name), log)
   const clickhouse = createClickHouse(clickHouseOptions(config))
+  const bus = createRedisSignalBus(redisOptions(config, name), redis, log)
   const boot = newBoot(clock.now(), Math.random)
   let fenced = false
 
@@ -34,6 +36,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     heartbeatMs,
     store,
     online: createRedisOnlineMap(redis),
+    bus,
     reads: readModels({
       redis,
       clickhouse,
@@ -84,6 +87,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     { name: 'public port', stop: () => publicPort.close() },
     { name: 'gateway', stop: () => gateway.stop(!fenced) },
     { name: 'report', stop: () => report.stop() },
+    { name: 'signals', stop: () => bus.close() },
     { name: 'redis', stop: () => redis.close() },
     { name: 'clickhouse', stop: () => clickhouse.close() },
   )

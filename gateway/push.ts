@@ -138,29 +138,39 @@ export type Resend<E extends PushedEvent> =
 
 const nothing = { kind: 'none' } as const
 
-/** What is due to be sent again at `now`, by seq within each stream. Counts it as sent. */
+/**
+ * What is due to be sent again at `now`, by seq within each stream; streams in which something was recalled or edited come first,
+ * so that nobody is shown longer than needed what was taken back. Counts it as sent.
+ */
 export function resend<E extends PushedEvent>(
   state: PushState<E>,
   now: number,
   limits: PushLimits,
 ): Resend<E> {
   if (state.count === 0 || now < state.dueAt) return nothing
-  const events: E[] = []
+  const urgent: E[] = []
+  const others: E[] = []
   let dueAt = Number.POSITIVE_INFINITY
   for (const { unacked } of state.streams.values()) {
+    const due: E[] = []
     for (const entry of unacked) {
       if (now - entry.pushedAt >= limits.ackTimeoutMs) {
         if (entry.resends >= limits.resendsMax) return { kind: 'slow' }
         entry.resends += 1
         entry.pushedAt = now
-        events.push(entry.event)
+        due.push(entry.event)
       }
       dueAt = Math.min(dueAt, entry.pushedAt + limits.ackTimeoutMs)
     }
+    const into = due.some(({ item }) => isChange(item)) ? urgent : others
+    for (const event of due) into.push(event)
   }
   state.dueAt = dueAt
+  const events = urgent.length === 0 ? others : urgent.concat(others)
   return events.length === 0 ? nothing : { kind: 'resend', events }
 }
+
+const isChange = ({ kind }: Item): boolean => kind === 'recalled' || kind === 'edited'
 
 /**
  * A recall or an edit: what still waits for its ack is replaced, so that a resend never shows what was taken back: the
@@ -171,7 +181,7 @@ export function replaceChanged<E extends PushedEvent>(
   change: Item,
   make: (item: Item) => E,
 ): void {
-  if (change.targetSeq === null || (change.kind !== 'recalled' && change.kind !== 'edited')) return
+  if (change.targetSeq === null || !isChange(change)) return
   for (const entry of state.streams.get(change.conversationId)?.unacked ?? []) {
     const replacement = changed(entry.event.item, change)
     if (!replacement) continue

@@ -4,6 +4,7 @@
  * connections are registered again.
  */
 import type { OnlineRecord, OnlineRegistry } from '../infra/redis/online-map.ts'
+import type { OnlineEntry } from '../processors/fanout/ports.ts'
 import { limits } from '../schemas/limits.ts'
 import type { Clock, Logger } from '../schemas/ports.ts'
 import type { Connection, Connections } from './connections.ts'
@@ -14,6 +15,8 @@ export interface Registry {
   register(connection: Connection): Promise<void>
   /** After the connection left `connections`. */
   unregister(connection: Connection): Promise<void>
+  /** The map lacks something of this gateway: until a round has written everything, fan-out is to go by it no more. */
+  distrust(): void
   announced(): boolean
   /** Records written here and not removed, less the connections that should have one. */
   recordsAhead(): number
@@ -30,6 +33,8 @@ export interface RegistryOptions {
   readonly log: Logger
   /** The map had lost these connections: their clients may have missed pushes. */
   onLost(connections: readonly Connection[]): void
+  /** Writes what else fan-out goes by; rejects with a Fault. */
+  refreshRest(): Promise<void>
 }
 
 const CHUNK = 500
@@ -45,11 +50,10 @@ export function createRegistry(options: RegistryOptions): Registry {
   let records = 0
   let cancel = () => {}
 
-  const recordOf = (connection: Connection): OnlineRecord | null => {
-    if (connection.user === null || !connection.entry) return null
-    connection.entry = { ...connection.entry, expiresAt: clock.now() + limits.onlineExpiryMs }
-    return { user: connection.user, entry: connection.entry }
-  }
+  const recordOf = ({ user, entry }: Connection): OnlineRecord | null =>
+    user === null || !entry
+      ? null
+      : { user, entry: { ...entry, expiresAt: clock.now() + limits.onlineExpiryMs } }
 
   function failed(error: unknown, what: string): void {
     if (announced) log.warn({ err: error }, `the online map does not answer: ${what}`)
@@ -65,21 +69,30 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
     const live = [...connections.all()].filter((connection) => connection.entry)
     for (let at = 0; at < live.length && !stopped; at += CHUNK) await refreshChunk(live.slice(at, at + CHUNK))
+    if (!stopped) await options.refreshRest()
   }
 
   async function refreshChunk(chunk: readonly Connection[]): Promise<void> {
     const open = chunk.filter((connection) => connections.byId(connection.id))
     const rewritten = open.map(recordOf).filter((record) => record !== null)
     if (rewritten.length === 0) return
-    const created = await online.refresh(rewritten)
-    for (const connection of open) markRegistered(connection)
-    const lost = created.map((id) => connections.byId(id)).filter((connection) => connection !== undefined)
+    const now = clock.now()
+    const created = new Set(await online.refresh(rewritten))
+    const lost: Connection[] = []
+    for (const { entry } of rewritten) {
+      const connection = connections.byId(entry.connection)
+      if (!connection?.entry) continue
+      // What had expired was as good as lost.
+      if (created.has(entry.connection) || connection.entry.expiresAt <= now) lost.push(connection)
+      markRegistered(connection, entry)
+    }
     if (lost.length > 0) options.onLost(lost)
     // Closed meanwhile: the rewrite may have brought the field back after its removal.
     await Promise.all(open.filter((c) => !connections.byId(c.id)).map((c) => unregister(c)))
   }
 
-  function markRegistered(connection: Connection): void {
+  function markRegistered(connection: Connection, entry: OnlineEntry): void {
+    connection.entry = entry
     if (connection.registered) return
     connection.registered = true
     records += 1
@@ -141,7 +154,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       if (!record) return
       try {
         await online.register(record)
-        if (connections.byId(connection.id)) markRegistered(connection)
+        if (connections.byId(connection.id)) markRegistered(connection, record.entry)
         else await unregister(connection)
       } catch (error) {
         failed(error, 'register')
@@ -149,6 +162,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       }
     },
     unregister,
+    distrust: retract,
     announced: () => announced,
     recordsAhead() {
       let entered = 0

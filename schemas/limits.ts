@@ -95,10 +95,14 @@ export const limits = {
   readsInFlightPerConnectionMax: 64,
   /** Events of a large group that a gateway holds back while it finds out who is in it. */
   channelEventsHeldMax: 64,
+  /** Longest a login waits for its user's large groups; what is found later is told then. */
+  channelsWaitMsMax: 500,
   /** Large groups of which a gateway remembers that nobody here is in them. */
   channelsEmptyMax: 10_000,
   /** Users whose presence a gateway reads in one round; more take their turn. */
   presencePerRoundMax: 5_000,
+  /** Typing in one conversation is told at most this often per connection. */
+  typingIntervalMs: 2_000,
   /** Conversations of which a connection's last typing is remembered. */
   typingConversationsMax: 16,
   /** Signals to other gateways on their way at once; more are dropped. */

@@ -215,6 +215,7 @@ function liveSocket(ws: WebSocket<UserData>, binary: boolean, seat: AddressSeat)
     cork(fn) {
       if (live) live.cork(fn)
     },
+    buffered: () => live?.getBufferedAmount() ?? 0,
     entered: () => seat.entered(),
     end(code, reason) {
       const dying = live

@@ -1,4 +1,4 @@
-/** The only importer of ioredis. */
+/** Connections to Redis: one node or a Cluster, with its client's queues and retries switched off. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type ChainableCommander, Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
@@ -42,7 +42,7 @@ export function redisOptions(config: Config, name: string): RedisClientOptions {
 /** Connects in the background and for ever; while there is no connection, calls fail at once. */
 export function createRedis(options: RedisClientOptions, logger: Logger): RedisClient {
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS
-  const connection = connect(options, timeoutMs)
+  const connection = connectRedis(options)
   const closing = logConnection(connection, options.name, logger)
 
   async function run(calls: readonly RedisCall[], wholeScripts: boolean): Promise<RedisReply[]> {
@@ -98,7 +98,8 @@ export function createRedis(options: RedisClientOptions, logger: Logger): RedisC
   }
 }
 
-function connect(options: RedisClientOptions, timeoutMs: number): Redis | Cluster {
+/** Connects in the background and for ever. */
+export function connectRedis(options: RedisClientOptions): Redis | Cluster {
   const first = new URL(options.urls[0] ?? 'redis://127.0.0.1:6379')
   const node: RedisOptions = {
     username: options.username,
@@ -122,7 +123,7 @@ function connect(options: RedisClientOptions, timeoutMs: number): Redis | Cluste
     clusterRetryStrategy: backoff,
     slotsRefreshTimeout: 2_000,
     // In a Cluster the nodes' own queues cannot be switched off: the time limit of each command bounds them.
-    redisOptions: { ...node, commandTimeout: timeoutMs },
+    redisOptions: { ...node, commandTimeout: options.timeoutMs ?? TIMEOUT_MS },
   }
   return new Cluster(
     options.urls.map((url) => ({ host: hostOf(new URL(url)), port: portOf(new URL(url)) })),
@@ -197,7 +198,7 @@ const unavailable = (cause: unknown): Fault =>
   new Fault('redis_unavailable', 'Redis did not answer', { retriable: true, cause })
 
 /** One line when the connection is lost and one when it stands again, not one per attempt. */
-function logConnection(connection: Redis | Cluster, name: string, logger: Logger): () => void {
+export function logConnection(connection: Redis | Cluster, name: string, logger: Logger): () => void {
   let up: boolean | null = null
   let closing = false
   connection.on('ready', () => {

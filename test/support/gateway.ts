@@ -6,12 +6,14 @@ import { openPublicPort } from '../../gateway/transports/websocket.ts'
 import { systemClock } from '../../infra/clock.ts'
 import { silentLog } from '../../infra/log.ts'
 import { createMemoryLog } from '../../infra/memory/log.ts'
+import { createMemoryOnlineMap, type MemoryOnlineMap } from '../../infra/memory/online-map.ts'
+import { createMemorySignalBus } from '../../infra/memory/signal-bus.ts'
 import { createMetrics } from '../../infra/metrics.ts'
-import type { OnlineRecord, OnlineRegistry } from '../../infra/redis/online-map.ts'
+import type { SignalBus } from '../../infra/redis/signal-bus.ts'
 import type { ReadModels } from '../../projections/reads.ts'
 import { seal } from '../../schemas/avro.ts'
 import { encodeEventPayload, openCommand, sealEnvelope } from '../../schemas/codec.ts'
-import { type Clock, Fault, type LogStore } from '../../schemas/ports.ts'
+import type { Clock, LogStore } from '../../schemas/ports.ts'
 import {
   type Answer,
   type Command,
@@ -23,56 +25,6 @@ import { sharedTopics, topics } from '../../schemas/topics.ts'
 
 export const secret = Buffer.from('a secret for tests of 32 bytes or more')
 export const PARTITIONS = 4
-
-export interface FakeOnline extends OnlineRegistry {
-  readonly records: Map<string, OnlineRecord>
-  down: boolean
-  announcedBoot: string | null
-}
-
-export function fakeOnline(): FakeOnline {
-  const kept = new Map<string, OnlineRecord>()
-  const up = async (): Promise<void> => {
-    await Promise.resolve()
-    if (map.down) throw new Fault('redis_unavailable', 'down', { retriable: true })
-  }
-  const map: FakeOnline = {
-    records: kept,
-    down: false,
-    announcedBoot: null,
-    async register(record) {
-      await up()
-      kept.set(record.entry.connection, record)
-    },
-    async unregister({ connection }) {
-      await up()
-      kept.delete(connection)
-    },
-    async refresh(all) {
-      await up()
-      const created = all.filter(({ entry }) => !kept.has(entry.connection))
-      for (const record of all) kept.set(record.entry.connection, record)
-      return created.map(({ entry }) => entry.connection)
-    },
-    async announce(_gateway, boot) {
-      await up()
-      map.announcedBoot = boot
-    },
-    async retract() {
-      await up()
-      map.announcedBoot = null
-    },
-    async clearGateway() {
-      await up()
-      return 0
-    },
-    sweep: async () => 0,
-    connectionsOf: async (user) => [...kept.values()].filter((r) => r.user === user).map((r) => r.entry),
-    connection: async (_user, id) => kept.get(id)?.entry ?? null,
-    usersOf: async () => [...new Set([...kept.values()].map((r) => r.user))],
-  }
-  return map
-}
 
 /** Reads of a world in which every conversation has ten messages, and nobody is in `g:secret`. */
 export const fakeReads: ReadModels = {
@@ -115,7 +67,7 @@ export interface TestGateway {
   readonly url: string
   readonly port: number
   readonly store: LogStore
-  readonly online: FakeOnline
+  readonly online: MemoryOnlineMap
   readonly gateway: Awaited<ReturnType<typeof startGateway>>
   readonly boot: string
   readonly publicPort: Awaited<ReturnType<typeof openPublicPort>>
@@ -139,6 +91,8 @@ export interface TestGatewayOptions {
   readonly store?: LogStore
   readonly clock?: Clock
   readonly staticFolder?: string
+  readonly online?: MemoryOnlineMap
+  readonly bus?: SignalBus
 }
 
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
@@ -146,7 +100,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   const store = options.store ?? createMemoryLog(systemClock)
   const admin = await store.admin()
   await admin.ensureTopics(sharedTopics(PARTITIONS))
-  const online = fakeOnline()
+  const online = options.online ?? createMemoryOnlineMap()
   const gatewayId = options.gatewayId ?? 'gw-test'
   const boot = options.boot ?? 'boot00001'
   const heartbeatMs = options.heartbeatMs ?? 60_000
@@ -158,6 +112,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     heartbeatMs,
     store,
     online,
+    bus: options.bus ?? createMemorySignalBus(),
     reads: options.reads ?? fakeReads,
     tokens: verifier(secret, clock),
     clock,

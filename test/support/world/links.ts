@@ -69,6 +69,7 @@ export function createLinks(clock: Clock, random: Random): Links {
             return true
           },
           cork: (fn) => fn(),
+          buffered: () => 0,
           entered() {},
           end(_code, reason) {
             down(() => {

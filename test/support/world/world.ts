@@ -8,6 +8,8 @@ import { jsonCodec } from '../../../client/codec-json.ts'
 import { newBoot, startGateway } from '../../../gateway/gateway.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { createMemoryLog, type MemoryLog, type MemoryProcess } from '../../../infra/memory/log.ts'
+import { createMemoryOnlineMap, type MemoryOnlineMap } from '../../../infra/memory/online-map.ts'
+import { createMemorySignalBus } from '../../../infra/memory/signal-bus.ts'
 import { createVirtualClock, type VirtualClock } from '../../../infra/memory/virtual-clock.ts'
 import { createMetrics } from '../../../infra/metrics.ts'
 import { startFanout } from '../../../processors/fanout/fanout.ts'
@@ -17,7 +19,7 @@ import { sharedTopics } from '../../../schemas/topics.ts'
 import { asBuilt } from '../partition-model/rules.ts'
 import { createRandom, type Random } from '../random.ts'
 import { createLinks, type Links } from './links.ts'
-import { createWorldMap, type WorldMap } from './online-map.ts'
+
 import { createWorldReads, type WorldReads } from './read-model.ts'
 
 export const PARTITIONS = 2
@@ -39,7 +41,7 @@ export interface World {
   readonly clock: VirtualClock
   readonly random: Random
   readonly log: MemoryLog
-  readonly map: WorldMap
+  readonly map: MemoryOnlineMap
   readonly reads: WorldReads
   readonly links: Links
   /** Processes that run now, by role and place. */
@@ -63,9 +65,10 @@ export async function createWorld(
     latencyMs: (kind) =>
       kind === 'heartbeat' ? 500 : kind === 'rebalance' ? 5 + random.int(50) : 1 + random.int(4),
   })
-  const map = createWorldMap()
+  const map = createMemoryOnlineMap()
   let trailing = 0
-  const reads = createWorldReads(log.broker, PARTITIONS, () => random.chance(trailing))
+  const reads = createWorldReads(log.broker, PARTITIONS, map, () => random.chance(trailing))
+  const bus = createMemorySignalBus()
   const links = createLinks(clock, random)
   const roles = new Map<string, RoleProcess>()
   const restarts = { count: 0 }
@@ -112,9 +115,15 @@ export async function createWorld(
           partitions: PARTITIONS,
           heartbeatMs: 10_000,
           online: map,
+          bus,
           reads,
           tokens: {
-            verify: async (user) => ({ ok: true, userId: user, expiresAt: Number.MAX_SAFE_INTEGER }),
+            verify: async (user) => ({
+              ok: true,
+              userId: user,
+              rights: [],
+              expiresAt: Number.MAX_SAFE_INTEGER,
+            }),
           },
           metrics: createMetrics(),
           random: random.next,

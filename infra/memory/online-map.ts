@@ -1,17 +1,26 @@
-/** The online map and the heads as a map in memory, which can be down, and can lose everything. */
-import type { OnlineMap, OnlineRecord } from '../../../infra/redis/online-map.ts'
-import { Fault } from '../../../schemas/ports.ts'
+/** The online map in memory: it can be away, and it can lose everything. */
+import type { Interest, StreamHead } from '../../processors/fanout/ports.ts'
+import { Fault } from '../../schemas/ports.ts'
+import type { OnlineMap, OnlineRecord } from '../redis/online-map.ts'
 
-export interface WorldMap extends OnlineMap {
+export interface MemoryOnlineMap extends OnlineMap {
   /** Every call fails, as when the store does not answer. */
   down: boolean
   /** It answers again, and knows nothing. */
   empty(): void
+  readonly records: ReadonlyMap<string, OnlineRecord>
+  readonly heads: ReadonlyMap<string, StreamHead>
+  /** Large group → gateway → its interest. */
+  readonly interests: ReadonlyMap<string, ReadonlyMap<string, Interest>>
+  /** Who is friends with whom. */
+  readonly friendships: Map<string, readonly string[]>
 }
 
-export function createWorldMap(): WorldMap {
+export function createMemoryOnlineMap(): MemoryOnlineMap {
   const records = new Map<string, OnlineRecord>()
   const boots = new Map<string, string>()
+  const heads = new Map<string, StreamHead>()
+  const interests = new Map<string, Map<string, Interest>>()
   const up = async () => {
     await Promise.resolve()
     if (map.down) throw new Fault('redis_unavailable', 'down', { retriable: true })
@@ -24,14 +33,19 @@ export function createWorldMap(): WorldMap {
     return found.length
   }
 
-  const map: WorldMap = {
+  const map: MemoryOnlineMap = {
     down: false,
+    records,
+    heads,
+    interests,
+    friendships: new Map(),
     empty() {
-      records.clear()
-      boots.clear()
+      for (const lost of [records, boots, heads, interests]) lost.clear()
     },
-    async writeHeads() {
+    async writeHeads(raised) {
       await up()
+      for (const head of raised)
+        if (head.seq > (heads.get(head.stream)?.seq ?? 0)) heads.set(head.stream, head)
     },
     async locate(users) {
       await up()
@@ -40,6 +54,35 @@ export function createWorldMap(): WorldMap {
     async announced(gateways) {
       await up()
       return new Map(gateways.flatMap((id) => (boots.has(id) ? [[id, boots.get(id) as string]] : [])))
+    },
+    async interested(streams) {
+      await up()
+      return new Map(
+        streams.flatMap((stream) => {
+          const found = interests.get(stream)
+          return found ? [[stream, [...found.values()]]] : []
+        }),
+      )
+    },
+    async friends(users, max) {
+      await up()
+      return new Map(users.map((user) => [user, (map.friendships.get(user) ?? []).slice(0, max)]))
+    },
+    async registerInterest(interest, conversations) {
+      await up()
+      return conversations.filter((conversation) => {
+        const found = interests.get(conversation) ?? new Map<string, Interest>()
+        const isNew = !found.has(interest.gateway)
+        interests.set(conversation, found.set(interest.gateway, interest))
+        return isNew
+      })
+    },
+    async dropInterest(gateway, boot, conversations) {
+      await up()
+      for (const conversation of conversations) {
+        const found = interests.get(conversation)
+        if (found?.get(gateway)?.boot === boot) found.delete(gateway)
+      }
     },
     async register(record) {
       await up()
