@@ -194,6 +194,25 @@ describe('frames of a client that is in', () => {
     ['an unknown field', '{"type":"ping","id":1,"x":1}', 'bad_frame'],
     ['a prototype key', '{"type":"ping","id":1,"__proto__":{}}', 'bad_frame'],
     ['a missing field', '{"type":"ping"}', 'bad_frame'],
+    ['a field twice', '{"type":"ping","id":1,"id":2}', 'bad_frame'],
+    [
+      'a nested prototype key',
+      '{"type":"ack","acks":[{"conversationId":"g:x","seq":1,"__proto__":1}]}',
+      'bad_frame',
+    ],
+    [
+      'a frame nested 10,000 deep',
+      `{"type":"ack","acks":${'['.repeat(10_000)}${']'.repeat(10_000)}}`,
+      'bad_frame',
+    ],
+    ['a number without end', '{"type":"history","id":1,"conversationId":"g:x","after":1e400}', 'bad_frame'],
+    ['typing to others', '{"type":"typing","conversationId":"p2p:alice:bob"}', 'not_member'],
+    ['a cursor made up', `{"type":"conversations","id":1,"before":"' OR 1=1"}`, 'bad_position'],
+    [
+      'too many presences',
+      JSON.stringify({ type: 'presence', id: 1, subscribe: Array(201).fill('a'), unsubscribe: [] }),
+      'too_many',
+    ],
     ['an id beyond 2^53', '{"type":"ping","id":9007199254740993}', 'bad_frame'],
     [
       'a second login',
@@ -224,6 +243,7 @@ describe('frames of a client that is in', () => {
     mentionAll: false,
     ...part,
   })
+  const command = (type: string, part: object) => ({ type, packId: newPackId(), ...part })
   const deep = JSON.parse('['.repeat(200) + ']'.repeat(200)) as unknown
   it.each<[string, object, string]>([
     ['a forged sender', send({ senderId: 'alice' }), 'bad_frame'],
@@ -236,6 +256,26 @@ describe('frames of a client that is in', () => {
     ['an unknown type of content', send({ contentType: 'virus' }), 'bad_content'],
     ['text without text', send({ content: { text: 5 } }), 'bad_content'],
     ['too many mentions', send({ mentions: Array(51).fill('a') }), 'too_many'],
+    ['a message of the platform', send({ contentType: 'system' }), 'not_allowed'],
+    [
+      'a picture that runs',
+      send({ contentType: 'file', content: { url: 'javascript:1', name: 'x', size: 1 } }),
+      'bad_content',
+    ],
+    ['a friend request to oneself', command('requestFriend', { userId: 'mallory', note: '' }), 'to_oneself'],
+    ['observing without the right', command('observe', { conversationId: 'g:x', on: true }), 'not_allowed'],
+    [
+      'two emoji in one reaction',
+      command('react', { conversationId: 'g:x', seq: 1, emoji: '👍👎', on: true }),
+      'bad_content',
+    ],
+    [
+      'a role that is none',
+      command('setRole', { conversationId: 'g:x', userId: 'a', role: '__proto__' }),
+      'bad_content',
+    ],
+    ['a setting without a key', command('setSetting', { key: '', value: '1' }), 'bad_content'],
+    ['a day that never was', command('setProfile', { birthday: '2023-02-30' }), 'bad_content'],
     ['a packId that is none', send({ packId: 'x' }), 'pack_id_invalid'],
     ['a packId ahead of time', send({ packId: newPackId(Date.now() + 120_000) }), 'pack_id_ahead'],
   ])('%s is rejected with its code and reaches no log', async (_, frame, code) => {
