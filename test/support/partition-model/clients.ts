@@ -3,18 +3,8 @@
 import { sealCommand } from '../../../schemas/codec.ts'
 import { groupStream, newGroupId } from '../../../schemas/ids.ts'
 import type { CommandPayload } from '../../../schemas/records.ts'
-import {
-  addMembers,
-  commandOf,
-  create,
-  edit,
-  markRead,
-  packId,
-  recall,
-  removeMembers,
-  send,
-  T0,
-} from '../commands.ts'
+import { anyCommand } from '../any-command.ts'
+import { commandOf, create, packId, send, T0 } from '../commands.ts'
 import type { Random } from '../random.ts'
 
 export interface Issued {
@@ -41,18 +31,6 @@ export function createClients(random: Random): Clients {
   const issued: Issued[] = []
   let counter = 100
 
-  const payloadFor = (stream: string): CommandPayload => {
-    const seq = 1 + random.int(6)
-    if (stream === 'u:a')
-      return random.chance(0.9) ? markRead('p2p:a:b', seq, random.int(seq + 1)) : send('?')
-    const kind = random.int(12)
-    if (kind === 0) return recall(seq)
-    if (kind === 1) return edit(seq, 'edited')
-    if (stream === GROUP && kind === 2) return addMembers(random.pick(USERS), random.pick(USERS))
-    if (stream === GROUP && kind === 3) return removeMembers(random.pick(USERS))
-    return send(`m${counter}`, { replyTo: random.chance(0.1) ? seq : null })
-  }
-
   /** Mostly now, sometimes from before, sometimes further ahead than the rules allow. */
   const idTime = (nowMs: number) => {
     if (random.chance(0.04)) return nowMs + 1_000_000
@@ -65,7 +43,8 @@ export function createClients(random: Random): Clients {
     const stream = random.chance(0.02) ? 'x:not-a-stream' : random.pick(STREAMS)
     const sender = random.pick(USERS)
     if (stream === GROUP && random.chance(0.3)) return of(GROUP, 'a', GROUP_PACK_ID, create('g', 'b'))
-    return of(stream, sender, packId(idTime(nowMs), counter++), payloadFor(stream))
+    const payload = anyCommand(random, stream, USERS, 6, counter)
+    return of(stream, sender, packId(idTime(nowMs), counter++), payload)
   }
 
   const of = (stream: string, sender: string, id: Buffer, payload: CommandPayload): Issued => {
