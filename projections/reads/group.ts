@@ -2,13 +2,13 @@
 import type { JoinRequest } from '../../schemas/frames.ts'
 import { parseStream } from '../../schemas/ids.ts'
 import { limits } from '../../schemas/limits.ts'
-import { intervalsOf, mayRead, parseFacts } from '../directory/membership.ts'
+import { mayRead } from '../directory/membership.ts'
 import { keys } from '../keys.ts'
 import { parseLatest, valueIn } from '../latest.ts'
 import type { RedisReply } from '../ports.ts'
 import type { GroupAnswer, Refused } from '../reads.ts'
 import { latestPairs, pairs } from './live.ts'
-import { readLive, type Sources, settledHeads, unavailable } from './sources.ts'
+import { liveAccess, readLive, type Sources, settledHeads, unavailable } from './sources.ts'
 
 type Group = GroupAnswer['group']
 
@@ -23,7 +23,7 @@ export async function group(
   const { live } = sources
   const { value, complete } = await readLive(sources, async () => {
     const { settled } = await settledHeads(sources, [conversationId])
-    const [fields, count, joined, role, muted, pinned, asked, facts] = await live.batch([
+    const [fields, count, joined, role, muted, pinned, asked] = await live.batch([
       ['HGETALL', keys.group(conversationId)],
       ['ZCOUNT', keys.members(conversationId), 1, '+inf'],
       ['ZSCORE', keys.members(conversationId), user],
@@ -31,7 +31,6 @@ export async function group(
       ['HGET', keys.muted(conversationId), user],
       ['HGETALL', keys.pinned(conversationId)],
       ['HGET', keys.joins(conversationId), user],
-      ['HGET', keys.memberships(user), conversationId],
     ])
     const ofGroup = latestPairs(fields)
     const seqs = pinnedIn(pinned)
@@ -41,7 +40,7 @@ export async function group(
     const joinedSeq = Number(joined ?? 0)
     if (joinedSeq <= 0) return { settled, group: { ...everyone, asked: valueIn(asked) !== null } }
     const own = roleOf(role, joinedSeq)
-    const intervals = intervalsOf(parseFacts(String(facts)))
+    const { intervals } = await liveAccess(sources, user, conversationId)
     const group: Group = {
       ...everyone,
       custom: ofGroup.get('custom') || null,

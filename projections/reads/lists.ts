@@ -103,7 +103,7 @@ function listedOf(
     if (ordinal === 0 && conversationId.startsWith('p2p:')) continue
     const deleted = Number(settings.get(`deleted:${conversationId}`) ?? 0)
     if (seq <= deleted) continue
-    if (head.message <= deleted) {
+    if (deleted > 0 && head.message <= deleted) {
       if (head.applied >= head.seq) continue
       // Something came after the deletion; whether a message is among it is not known yet.
       trails = true

@@ -8,9 +8,10 @@ import { deadLetters } from '../../../projections/dead-letters.ts'
 import { liveSink } from '../../../projections/live/sink.ts'
 import { createReader, type Reader } from '../../../projections/reader.ts'
 import { type ReadModels, readModels } from '../../../projections/reads.ts'
-import type { Item } from '../../../schemas/frames.ts'
+import type { Conversation, Item, Reaction } from '../../../schemas/frames.ts'
 import { hiddenItem } from '../../../schemas/item.ts'
 import { topics } from '../../../schemas/topics.ts'
+import { T0 } from '../../support/commands.ts'
 import { startEngines } from '../../support/projections/engines.ts'
 import { type LogWriter, logWriter } from '../../support/projections/log-writer.ts'
 import { type PlainModel, plainModel } from '../../support/projections/plain-model.ts'
@@ -18,6 +19,30 @@ import { createRandom } from '../../support/random.ts'
 
 const PARTITIONS = 3
 const seeds = (process.env.LONGWIRE_SEEDS ?? '1,2,3,4,5,6').split(',').map(Number)
+
+/** Kinds of items without which a run proves little. */
+const EVERY_RUN: Item['kind'][] = [
+  'message',
+  'edited',
+  'recalled',
+  'reacted',
+  'pinned',
+  'added',
+  'removed',
+  'joinRequested',
+  'joinAnswered',
+  'roleSet',
+  'muted',
+  'groupSet',
+  'observing',
+  'friendRequested',
+  'friendAnswered',
+  'blocked',
+  'read',
+  'setting',
+  'profile',
+  'hidden',
+]
 
 let engines: Awaited<ReturnType<typeof startEngines<true>>>
 let reads: ReadModels
@@ -76,7 +101,7 @@ async function begin(seed: number): Promise<Run> {
           ...common,
           name: 'live',
           consumer: consume('live'),
-          sink: liveSink({ redis: engines.redis, generation: 0, logger: silentLog }),
+          sink: liveSink({ redis: engines.redis, generation: 0, logger: silentLog, clock: systemClock }),
           recordsPerBatchMax: 7,
           bytesPerBatchMax: 100_000,
         }),
@@ -130,6 +155,8 @@ beforeEach(() => {
     clickhouse: engines.clickhouse,
     partitions: PARTITIONS,
     generation: 0,
+    // When the log was written, so that who was muted then still is.
+    clock: { ...systemClock, now: () => T0 },
   })
 })
 afterAll(() => {
@@ -141,50 +168,131 @@ async function expectEqual({ model }: Run): Promise<void> {
   for (const user of model.users()) {
     const heads = await reads.heads(user)
     expect(heads.partial).toBe(false)
-    const list = await reads.conversations(user, 500)
-    expect(list.partial).toBe(false)
     const readable = model.streams().filter((stream) => model.visible(user, stream)?.size)
     expect(new Set(heads.heads.map(({ conversationId }) => conversationId))).toEqual(new Set(readable))
-    const listed = readable.filter((stream) => !stream.startsWith('u:'))
-    expect(new Set(list.conversations.map(({ conversationId }) => conversationId))).toEqual(new Set(listed))
     for (const stream of readable) {
       const visible = model.visible(user, stream) as Set<number>
       const seqs = [...visible].sort((a, b) => a - b)
       const [from, to] = [seqs[0] as number, seqs.at(-1) as number]
       const expected: Item[] = []
       for (let seq = from; seq <= to; seq++)
-        expected.push(visible.has(seq) ? (model.items(stream)[seq - 1] as Item) : hiddenItem(stream, seq))
-      expect(await walk(user, stream, 'down')).toEqual(expected)
-      expect(await walk(user, stream, 'up')).toEqual(expected)
+        expected.push(visible.has(seq) ? model.itemFor(user, stream, seq) : hiddenItem(stream, seq))
+      const down = await walk(user, stream, 'down')
+      expect(down.items).toEqual(expected)
+      expect(byText(down.reactions)).toEqual(byText(model.reactions(user, stream)))
+      expect((await walk(user, stream, 'up')).items).toEqual(expected)
       const head = heads.heads.find(({ conversationId }) => conversationId === stream)
       expect(head).toMatchObject({ seq: to, fromSeq: from })
-      const entry = list.conversations.find(({ conversationId }) => conversationId === stream)
-      if (!entry) continue
-      expect({ stream, user, unread: entry.unread }).toEqual({
-        stream,
-        user,
-        unread: model.unread(user, stream),
-      })
-      expect(entry.name).toBe(model.name(stream))
-      if (entry.kind === 'group') expect(entry.memberCount).toBe(model.members(stream))
-      const newest = expected.slice(-100).findLast(({ kind }) => kind === 'message') ?? null
-      if (head?.toSeq === null && expected.length < 200) expect(entry.preview).toEqual(newest)
+      await expectReaders(model, user, stream, expected)
     }
-    for (const stream of model.streams())
+    await expectList(model, user)
+    await expectPeople(model, user)
+    for (const stream of model.streams()) {
+      if (stream.startsWith('g:')) await expectGroup(model, user, stream)
       if (!model.visible(user, stream))
         expect(await reads.history(user, stream, {})).toEqual({ code: 'not_member' })
+    }
   }
 }
 
-async function walk(user: string, stream: string, way: 'up' | 'down'): Promise<Item[]> {
+const byText = (all: readonly object[]): string[] => all.map((one) => JSON.stringify(one)).sort()
+
+async function expectList(model: PlainModel, user: string): Promise<void> {
+  const listed: Conversation[] = []
+  for (let before: string | null = null; ; ) {
+    const page = await reads.conversations(user, { limit: 3, before })
+    expect(page.partial).toBe(false)
+    listed.push(...page.conversations)
+    before = page.next
+    if (before === null) break
+    expect(page.conversations).toHaveLength(3)
+  }
+  const plain = model.list(user)
+  expect(listed.map(({ conversationId }) => conversationId)).toEqual(
+    plain.map(({ conversationId }) => conversationId),
+  )
+  for (const [i, entry] of plain.entries()) {
+    expect({ user, ...listed[i] }).toMatchObject({ user, ...entry })
+    const items = model.items(entry.conversationId)
+    const newest = items.findLast(({ kind }) => kind === 'message') ?? null
+    const isMember = model.members(entry.conversationId).some(({ userId }) => userId === user)
+    if (
+      isMember &&
+      items.length < 200 &&
+      newest &&
+      model.visible(user, entry.conversationId)?.has(newest.seq)
+    )
+      expect(listed[i]?.preview).toEqual(newest)
+  }
+}
+
+async function expectPeople(model: PlainModel, user: string): Promise<void> {
+  const relations = await reads.relations(user)
+  expect(relations).toEqual({ partial: false, relations: model.people.relations(user) })
+  const settings = await reads.settings(user)
+  expect(new Map(settings.settings.map(({ key, value }) => [key, value]))).toEqual(
+    model.people.settings(user),
+  )
+  const everyone = model.users()
+  const profiles = await reads.profiles(everyone)
+  expect(profiles.profiles).toEqual(everyone.map((one) => model.people.profile(one)))
+}
+
+async function expectGroup(model: PlainModel, user: string, stream: string): Promise<void> {
+  const answer = await reads.group(user, stream)
+  if (answer.code !== null) throw new Error(answer.code)
+  expect(answer).toMatchObject({ partial: false, group: { conversationId: stream, large: false } })
+  const { requests, ...plain } = model.group(user, stream)
+  expect(answer.group).toMatchObject(plain)
+  expect(answer.group.requests.map(({ userId, note }) => ({ userId, note }))).toEqual(requests)
+  const members: object[] = []
+  for (let after: string | null = null; ; ) {
+    const page = await reads.members(user, stream, { limit: 2, after })
+    if (plain.role === null && page.code !== null) return
+    if (page.code !== null) throw new Error(page.code)
+    members.push(...page.members)
+    after = page.next
+    if (after === null) break
+  }
+  expect(members).toEqual(model.members(stream))
+}
+
+async function expectReaders(
+  model: PlainModel,
+  user: string,
+  stream: string,
+  items: readonly Item[],
+): Promise<void> {
+  if (stream.startsWith('u:')) return
+  const messages = items.filter(({ kind }) => kind === 'message')
+  for (const { seq } of [...messages.slice(0, 1), ...messages.slice(-3)]) {
+    const readers: string[] = []
+    for (let after: string | null = null; ; ) {
+      const page = await reads.readers(user, stream, { seq, after, limit: 1 })
+      if (page.code !== null) throw new Error(page.code)
+      expect(page.partial).toBe(false)
+      readers.push(...page.readers)
+      after = page.next
+      if (after === null) {
+        expect(page.count).toBe(readers.length)
+        break
+      }
+    }
+    expect(readers).toEqual(model.readers(stream, seq))
+  }
+}
+
+async function walk(user: string, stream: string, way: 'up' | 'down') {
   let items: Item[] = []
+  const reactions: Reaction[] = []
   for (;;) {
     const ask = way === 'up' ? { after: items.at(-1)?.seq ?? 0 } : { before: items[0]?.seq ?? null }
     const page = await reads.history(user, stream, { ...ask, limit: 37 })
     if (page.code !== null) throw new Error(page.code)
     expect({ partial: page.partial }).toEqual({ partial: false })
     items = way === 'up' ? [...items, ...page.items] : [...page.items, ...items]
-    if (!page.more) return items
+    reactions.push(...page.reactions)
+    if (!page.more) return { items, reactions }
     expect(page.items.length).toBeGreaterThan(0)
   }
 }
@@ -209,6 +317,10 @@ describe.each(seeds)('over a random log (seed %i)', (seed) => {
     // The run must have reached below the timeline's 200 newest, or it proves little.
     const longest = Math.max(...run.model.streams().map((stream) => run.model.items(stream).length))
     expect(longest).toBeGreaterThan(220)
+    const kinds = new Set(
+      run.model.streams().flatMap((stream) => run.model.items(stream).map(({ kind }) => kind)),
+    )
+    expect([...kinds].sort()).toEqual(expect.arrayContaining(EVERY_RUN))
     const letters = run.log.broker.range(topics.deadLetters, 0).end
     expect(letters).toBeGreaterThan(0)
   })

@@ -9,15 +9,31 @@ import type { CommandPayload, Envelope } from '../../../schemas/records.ts'
 import { topics } from '../../../schemas/topics.ts'
 import {
   addMembers,
+  answerFriend,
+  answerJoin,
+  block,
   commandOf,
   commandRecord,
   create,
+  deleteFriend,
+  dissolve,
   edit,
   markRead,
+  mute,
+  muteAll,
+  observe,
   packId,
+  pin,
+  react,
   recall,
   removeMembers,
+  requestFriend,
+  requestJoin,
   send,
+  setGroup,
+  setProfile,
+  setRole,
+  setSetting,
   T0,
 } from '../commands.ts'
 import type { Random } from '../random.ts'
@@ -119,39 +135,107 @@ export function logWriter(
       const p2p = p2pId(user, other)
       const group =
         groups.length > 0 ? (random.chance(0.6) ? (groups[0] as string) : random.pick(groups)) : null
-      const stream = group && random.chance(0.7) ? group : p2p
-      const items = model.items(stream)
-      // Mostly the newest, sometimes what the timeline no longer holds.
-      const back = random.int(random.chance(0.3) ? items.length + 1 : 12)
-      const someSeq = Math.max(1, items.length - back)
+      if ((groups.length < 3 && random.chance(0.03)) || group === null) return found(user)
+      const stream = random.chance(0.7) ? group : p2p
       const dice = random.int(100)
-      if ((dice < 3 && groups.length < 3) || groups.length === 0) {
-        const id = packId(now + 1, n + 1)
-        const created = groupStream(newGroupId(user, id))
-        const payload = create(`group ${n}`, ...users.filter(() => random.chance(0.5)))
-        const envelope = sayAs(created, user, payload, id)
-        if (envelope.kind === 'event') groups.push(created)
-      } else if (dice < 55) {
-        const mentions = random.chance(0.2) ? [other] : []
-        const replyTo = random.chance(0.2) ? someSeq : null
+      if (dice < 63) talk(stream, user, other)
+      else if (dice < 72) relate(p2p, user)
+      else if (dice < 87) govern(group, user, other)
+      else if (dice < 91) arrange(stream, user, other)
+      else if (dice < 94)
         writer.say(
-          stream,
+          random.chance(0.5) ? group : p2pId(random.pick(users), other),
           user,
-          send(`"${n}" \\ 你好`, { mentions, mentionAll: random.chance(0.05), replyTo }),
+          observe(random.chance(0.6)),
         )
-      } else if (dice < 65)
-        writer.say(stream, items[someSeq - 1]?.senderId || user, edit(someSeq, `edited ${n}`))
-      else if (dice < 72) writer.say(stream, items[someSeq - 1]?.senderId || user, recall(someSeq))
-      else if (dice < 78) writer.say(group ?? p2p, user, addMembers(other))
-      else if (dice < 83) writer.say(group ?? p2p, random.chance(0.5) ? other : user, removeMembers(other))
-      else if (dice < 95) {
-        const item = items[someSeq - 1]
-        if (item && item.kind !== 'hidden')
-          writer.say(userStream(user), user, markRead(stream, item.seq, item.ordinal))
-      } else if (dice < 97) writer.poison(stream)
+      else if (dice < 97) writer.poison(stream)
       else if (dice < 98) writer.claim(random.int(partitions))
       else writer.noise(random.int(partitions))
     },
+  }
+
+  /** A new group of some, with its creator. */
+  function found(user: string): void {
+    const id = packId(now + 1, n + 1)
+    const stream = groupStream(newGroupId(user, id))
+    const payload = create(`group ${n}`, ...users.filter(() => random.chance(0.5)))
+    if (sayAs(stream, user, payload, id).kind === 'event') groups.push(stream)
+  }
+
+  /** Messages, and what is done to them. */
+  function talk(stream: string, user: string, other: string): void {
+    const items = model.items(stream)
+    // Mostly the newest, sometimes what the timeline no longer holds.
+    const back = random.int(random.chance(0.3) ? items.length + 1 : 12)
+    const someSeq = Math.max(1, items.length - back)
+    const item = items[someSeq - 1]
+    const named = { mentions: random.chance(0.2) ? [other] : [], mentionAll: random.chance(0.05) }
+    const dice = random.int(100)
+    if (dice < 52) {
+      const replyTo = random.chance(0.2) ? someSeq : null
+      writer.say(stream, user, send(`"${n}" \\ 你好`, { ...named, replyTo }))
+    } else if (dice < 64)
+      writer.say(stream, item?.senderId || user, edit(someSeq, `edited ${n}`, null, named))
+    else if (dice < 70) writer.say(stream, item?.senderId || user, recall(someSeq))
+    else if (dice < 82)
+      writer.say(stream, user, react(someSeq, random.pick(['👍', '🎉', ':a:b:']), random.chance(0.7)))
+    else if (dice < 86) writer.say(stream, user, pin(someSeq, random.chance(0.7)))
+    else if (item && item.kind !== 'hidden')
+      writer.say(userStream(user), user, markRead(stream, item.seq, item.ordinal))
+  }
+
+  function relate(p2p: string, user: string): void {
+    const payloads = [
+      requestFriend(random.chance(0.5) ? `it is ${user}` : ''),
+      answerFriend(random.chance(0.6)),
+      deleteFriend(),
+      block(random.chance(0.4)),
+      block(false),
+    ]
+    writer.say(p2p, user, random.pick(payloads))
+  }
+
+  function govern(group: string, user: string, other: string): void {
+    const owner = model.members(group).find(({ role }) => role === 'owner')?.userId ?? user
+    const by = random.chance(0.5) ? owner : user
+    // The first group stays.
+    if (group !== groups[0] && random.chance(0.02)) writer.say(group, owner, dissolve())
+    const payloads = [
+      addMembers(other),
+      addMembers(other),
+      removeMembers(other),
+      removeMembers(by),
+      requestJoin(`${user} asks`),
+      requestJoin(''),
+      answerJoin(other, random.chance(0.6)),
+      setRole(other, random.pick(['owner', 'admin', 'admin', 'member'])),
+      mute(other, random.chance(0.5) ? 0 : 60_000),
+      muteAll(random.chance(0.3)),
+      muteAll(false),
+      setGroup({ joinPolicy: random.pick(['open', 'approval', 'approval', 'approval', 'closed']) }),
+      setGroup({ name: `named ${n}`, addPolicy: random.pick(['members', 'members', 'admins']) }),
+      setGroup({ avatar: `${n}.png`, announcement: random.chance(0.5) ? `news ${n}` : null }),
+    ]
+    const payload = random.pick(payloads)
+    if (payload.type !== 'RequestJoin') writer.say(group, by, payload)
+    else if (writer.say(group, other, payload).kind === 'event' && random.chance(0.5))
+      writer.say(group, owner, answerJoin(other, random.chance(0.6)))
+  }
+
+  /** One's own settings and profile. */
+  function arrange(stream: string, user: string, other: string): void {
+    const lastSeq = model.items(stream).length
+    const payloads = [
+      setSetting(`pin:${stream}`, random.chance(0.6) ? '1' : null),
+      setSetting(`mute:${stream}`, random.chance(0.6) ? '1' : null),
+      setSetting(`draft:${stream}`, random.chance(0.6) ? `draft ${n}` : null),
+      setSetting(`deleted:${stream}`, random.chance(0.6) ? String(lastSeq) : null),
+      setSetting(`remark:${other}`, random.chance(0.6) ? `my ${other}` : null),
+      setSetting('theme', `dark;${n}`),
+      setProfile({ name: `${user} ${n}`, birthday: '2000-02-29' }),
+      setProfile({ region: `r${n}`, custom: '{"a":1}' }),
+    ]
+    writer.say(userStream(user), user, random.pick(payloads))
   }
 
   function sayAs(stream: string, sender: string, payload: CommandPayload, id: Buffer): Envelope {
