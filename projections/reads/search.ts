@@ -29,9 +29,11 @@ export interface SearchSources extends Sources {
   readonly searchGuard: Guard
 }
 
-/** The newest are looked through first: where a page is full of them, the rest is not looked at. */
 const DAY_MS = 86_400_000
-const WINDOWS_MS = [DAY_MS, 30 * DAY_MS, 365 * DAY_MS, Number.POSITIVE_INFINITY]
+const WHOLE = [Number.POSITIVE_INFINITY]
+/** Where that is too much at once: the newest first, and the rest only where a page is not full of them. */
+const STEPWISE = [DAY_MS, 30 * DAY_MS, 365 * DAY_MS, Number.POSITIVE_INFINITY]
+/** With what is filtered out of each, and the steps. */
 const ROUNDS_MAX = 10
 /** Conversations whose newest event must be in the archive for an answer to be called whole. */
 const HEADS_CHECKED_MAX = 100
@@ -115,14 +117,19 @@ async function collect(sources: SearchSources, user: string, ask: Collecting) {
   const max = 2 * limit + 10
   const start = Math.min(from.time, now)
   const items: Item[] = []
+  let [windows, window] = [WHOLE, 0]
   let [partial, bytes, below] = [false, 0, from]
   const answer = (next: SearchPlace | null) => ({ partial, items, next: next && placeText(next) })
 
-  for (let round = 0, window = 0; round < ROUNDS_MAX; round++) {
-    const fromTime = Math.max(0, start - (WINDOWS_MS[window] ?? 0))
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const fromTime = Math.max(0, start - (windows[window] ?? 0))
     const places = await orTooMuch(
       sources.search.candidates({ user, terms, conversation, below, fromTime, afterTime, max }),
     )
+    if (places === null && windows === WHOLE) {
+      windows = STEPWISE
+      continue
+    }
     if (places === null) {
       partial = true
       return answer(items.length > 0 ? below : null)
