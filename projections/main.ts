@@ -101,10 +101,9 @@ async function startLive({
   return reader
 }
 
-const policiesOf = ({ storeP2p, storeGroup }: Role<Services>['config']): Policies => ({
-  p2p: storeP2p,
-  group: storeGroup,
-})
+function policiesOf({ storeP2p, storeGroup }: Role<Services>['config']): Policies {
+  return { p2p: storeP2p, group: storeGroup }
+}
 
 function startArchive(role: Role<Services>): Reader {
   const { config, log, clock, store, steps, failed } = role
