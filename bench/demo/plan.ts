@@ -42,7 +42,7 @@ const CLOSE = 0.2
 const NEVER = 0.3
 const MARKS_OF_CLOSE = 15
 const MARKS_OF_SELDOM = 3
-const EMOJI = ['👍', '❤️', '😂', '+1']
+const EMOJI = ['👍', '❤️', '😂', '🎉']
 
 export function planOf(script: Script, seed: number): Plan {
   const { people, turns, spanMs } = script
@@ -65,6 +65,9 @@ export function planOf(script: Script, seed: number): Plan {
   const recalls = new Set([...pick(RECALLED, texts, 2), ...pick(RECALLED, naming, 1)])
   const [edited] = edits.keys()
   if (edited !== undefined) recalls.add(edited)
+  // One call to all is left to be counted.
+  const [call] = toAll
+  if (call !== undefined) recalls.delete(call)
   const reactions = new Map<number, Reaction[]>()
   for (const index of pick(REACTED, all, 3)) {
     if (recalls.has(index)) continue

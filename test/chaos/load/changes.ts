@@ -11,7 +11,7 @@ const afterMs: [number, number] = [50, 2_000]
 const awayForMs = 120
 const samplesMax = 60
 const livingShare = 0.02
-const emoji = ['👍', '❤️', 'ok']
+const emoji = ['👍', '❤️', '🎉']
 
 export interface MessageChanges {
   sent(device: Device, sent: Placed): void
