@@ -21,3 +21,13 @@ export function unreadOf(of: UnreadOf): number {
     for (const ordinal of ordinals) if (ordinal > base && ordinal <= of.headOrdinal) settled.add(ordinal)
   return Math.max(0, of.headOrdinal - base - settled.size)
 }
+
+/** How many of these messages are unread. */
+export function unreadAmong(of: UnreadOf, ordinals: Iterable<number>): number {
+  const base = baseOf(of)
+  const settled = new Set([...of.own, ...of.recalled])
+  let count = 0
+  for (const ordinal of new Set(ordinals))
+    if (ordinal > base && ordinal <= of.headOrdinal && !settled.has(ordinal)) count++
+  return count
+}

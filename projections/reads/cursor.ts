@@ -10,7 +10,7 @@ export interface Place {
 export const cursorText = ({ pinned, time, conversationId }: Place): string =>
   `${pinned ? 1 : 0}.${time}.${conversationId}`
 
-const CURSOR = /^([01])\.(\d{1,16})\.([\s\S]+)$/
+const CURSOR = /^([01])\.(0|[1-9]\d{0,15})\.([\s\S]+)$/
 
 /** Null for what is no cursor: the list then begins at its top. */
 export function parseCursor(text: string | null | undefined): Place | null {

@@ -10,7 +10,7 @@ import {
   parseFacts,
   readableOf,
 } from '../directory/membership.ts'
-import { baseOf, unreadOf } from '../inbox/unread.ts'
+import { baseOf, unreadAmong, unreadOf } from '../inbox/unread.ts'
 import type { ConversationsAnswer, ConversationsRequest, HeadsAnswer } from '../reads.ts'
 import { cursorText, isAfter, type Place, parseCursor } from './cursor.ts'
 import type { ConversationDetail, LiveHead } from './live.ts'
@@ -170,9 +170,8 @@ function entryOf(
 ): Omit<Conversation, 'muted' | 'draft' | 'preview'> {
   const { conversationId, ordinal: headOrdinal, readSeq, readOrdinal } = of
   const ref = parseStream(conversationId)
-  const gone = new Set([...detail.own, ...detail.recalled])
-  const unreadAmong = (ordinals: readonly number[]): number =>
-    ordinals.filter((at) => at <= headOrdinal && !gone.has(at)).length
+  const { own, recalled } = detail
+  const unread = { headOrdinal, readOrdinal, joinOrdinal: of.last.fromOrdinal, own, recalled }
   return {
     conversationId,
     kind: ref?.kind === 'group' ? 'group' : 'p2p',
@@ -181,15 +180,9 @@ function entryOf(
     dissolved: detail.dissolved,
     lastSeq: of.seq,
     lastTime: of.time,
-    unread: unreadOf({
-      headOrdinal,
-      readOrdinal,
-      joinOrdinal: of.last.fromOrdinal,
-      own: detail.own,
-      recalled: detail.recalled,
-    }),
-    mentions: unreadAmong(detail.mentions),
-    mentionsAll: unreadAmong(detail.mentionsAll),
+    unread: unreadOf(unread),
+    mentions: unreadAmong(unread, detail.mentions),
+    mentionsAll: unreadAmong(unread, detail.mentionsAll),
     readSeq,
     readOrdinal,
     peerReadSeq: detail.peerReadSeq,

@@ -1,68 +1,167 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { intervalsOf, mayRead, parseFacts } from '../../../projections/directory/membership.ts'
-import { unreadOf } from '../../../projections/inbox/unread.ts'
-import { pageOf, rangeOf } from '../../../projections/reads/page.ts'
+import { ALWAYS, intervalsOf, mayRead, parseFacts } from '../../../projections/directory/membership.ts'
+import { EVERYONE, inbox } from '../../../projections/inbox/project.ts'
+import { unreadAmong, unreadOf } from '../../../projections/inbox/unread.ts'
+import type { Accepted } from '../../../projections/projection.ts'
+import { cursorText, isAfter, type Place, parseCursor } from '../../../projections/reads/cursor.ts'
+import { bytesOf, pageOf, rangeOf } from '../../../projections/reads/page.ts'
 import type { Item } from '../../../schemas/frames.ts'
 import { hiddenItem } from '../../../schemas/item.ts'
+import { limits } from '../../../schemas/limits.ts'
+import { accepted, target as targetFacts } from '../../support/projections/accepted.ts'
 
 type Step =
-  | { kind: 'message'; own: boolean }
-  | { kind: 'recall'; pick: number }
-  | { kind: 'read'; pick: number }
-  | { kind: 'leave' }
-  | { kind: 'join' }
+  | { kind: 'message' | 'edit'; own: boolean; pick: number; me: boolean; all: boolean }
+  | { kind: 'recall' | 'read'; pick: number; device: boolean }
+  | { kind: 'leave' | 'join' }
 
-const steps = fc.array(
-  fc.oneof(
-    { weight: 8, arbitrary: fc.record({ kind: fc.constant('message' as const), own: fc.boolean() }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('recall' as const), pick: fc.nat() }) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('read' as const), pick: fc.nat() }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave' as const) }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('join' as const) }) },
-  ),
-  { maxLength: 80 },
+const picked = { pick: fc.nat(), own: fc.boolean(), me: fc.boolean(), all: fc.boolean() }
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('message' as const), ...picked }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('edit' as const), ...picked }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('recall' as const, 'read' as const),
+      pick: fc.nat(),
+      device: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('leave' as const, 'join' as const) }) },
 )
 
+/** What is kept for one reader of one group, by the projection. */
+function inboxStore() {
+  const own: number[] = []
+  const recalled: number[] = []
+  const named = new Map<number, readonly string[]>()
+  let read = { seq: 0, ordinal: 0 }
+  return {
+    apply(record: Accepted) {
+      for (const write of inbox.project(record)) {
+        if (write.kind === 'own' && write.user === 'me') own.push(write.ordinal)
+        else if (write.kind === 'recalled') recalled.push(write.ordinal)
+        else if (write.kind === 'mentioned') named.set(write.ordinal, write.users)
+        else if (write.kind === 'read' && write.seq > read.seq) read = write
+      }
+    },
+    counts(headOrdinal: number, joinOrdinal: number) {
+      const of = { headOrdinal, readOrdinal: read.ordinal, joinOrdinal, own, recalled }
+      const naming = (user: string) => [...named].flatMap(([at, users]) => (users.includes(user) ? [at] : []))
+      return {
+        unread: unreadOf(of),
+        mentions: unreadAmong(of, naming('me')),
+        mentionsAll: unreadAmong(of, naming(EVERYONE)),
+      }
+    },
+  }
+}
+
 describe('unread', () => {
-  test('equals a plain set of unread messages: add, count, remove', () => {
+  test('equals a plain set of unread messages, through recalls, edited mentions, reading elsewhere, leaving and coming back', () => {
     fc.assert(
-      fc.property(steps, (all: Step[]) => {
-        const plain = new Set<number>()
+      fc.property(fc.array(step, { maxLength: 80 }), (all: Step[]) => {
+        const store = inboxStore()
+        /** Ids of unread messages, and whom each message names now. */
+        const unread = new Set<string>()
+        const messages: { id: string; seq: number; me: boolean; all: boolean; recalled: boolean }[] = []
         let member = true
-        let [head, visible, read, joined] = [0, 0, 0, 0]
-        const own: number[] = []
-        const recalled: number[] = []
+        let [seq, joined, visible, readUpTo] = [0, 0, 0, 0]
+        const say = (type: 'MessageSent' | 'MessageEdited' | 'MessageRecalled', by: string, fields: object) =>
+          store.apply(accepted({ stream: 'g:1', seq, ordinal: messages.length, sender: by }, type, fields))
         for (const step of all) {
+          const target = 'pick' in step ? messages[step.pick % Math.max(1, messages.length)] : undefined
+          const targetOf = () => {
+            const ordinal = messages.indexOf(target as (typeof messages)[number]) + 1
+            return { target: { ...targetFacts(target?.seq ?? 0), ordinal } }
+          }
           if (step.kind === 'message') {
-            head++
-            if (member && step.own) own.push(head)
-            else if (member && head > read) plain.add(head)
-          } else if (step.kind === 'recall' && head > 0) {
-            recalled.push(1 + (step.pick % head))
-            plain.delete(1 + (step.pick % head))
-          } else if (step.kind === 'read' && head > 0) {
-            read = Math.max(read, 1 + (step.pick % head))
-            for (const ordinal of plain) if (ordinal <= read) plain.delete(ordinal)
-          } else if (step.kind === 'leave' && member) member = false
+            const mine = member && step.own
+            messages.push({ id: `m${++seq}`, seq, me: step.me, all: step.all, recalled: false })
+            const mentions = step.me ? ['me', 'you'] : ['you']
+            say('MessageSent', mine ? 'me' : 'you', { mentions, mentionAll: step.all })
+            if (member && !mine && seq > readUpTo) unread.add(`m${seq}`)
+          } else if (step.kind === 'edit' && target && !target.recalled) {
+            seq++
+            say('MessageEdited', 'you', {
+              ...targetOf(),
+              mentions: step.me ? ['me'] : [],
+              mentionAll: step.all,
+            })
+            Object.assign(target, { me: step.me, all: step.all })
+          } else if (step.kind === 'recall' && target && !target.recalled) {
+            seq++
+            say('MessageRecalled', 'you', targetOf())
+            target.recalled = true
+            unread.delete(target.id)
+          } else if (step.kind === 'read' && target) {
+            const ordinal = messages.indexOf(target) + 1
+            const mark = { conversationId: 'g:1', seq: target.seq, ordinal }
+            store.apply(accepted({ stream: 'u:me', sender: 'me' }, 'ReadMarked', mark))
+            readUpTo = Math.max(readUpTo, target.seq)
+            for (const message of messages) if (message.seq <= readUpTo) unread.delete(message.id)
+          } else if (step.kind === 'leave') member = false
           else if (step.kind === 'join' && !member) {
             member = true
-            joined = head
-            plain.clear()
+            joined = messages.length
+            unread.clear()
           }
-          if (member) visible = head
-          const counted = unreadOf({
-            headOrdinal: visible,
-            readOrdinal: read,
-            joinOrdinal: joined,
-            own,
-            recalled,
+          if (member) visible = messages.length
+          const left = messages.filter(({ id }) => unread.has(id))
+          expect(store.counts(visible, joined)).toEqual({
+            unread: unread.size,
+            mentions: left.filter(({ me }) => me).length,
+            mentionsAll: left.filter(({ all: everyone }) => everyone).length,
           })
-          expect(counted).toBe(plain.size)
         }
       }),
       { numRuns: 2_000 },
     )
+  })
+})
+
+describe('the list of conversations', () => {
+  const place = fc.record({
+    pinned: fc.boolean(),
+    time: fc.nat(5),
+    conversationId: fc.constantFrom('g:1', 'g:2', 'p2p:a:b', 'p2p:a:c', 'g:3'),
+  })
+  const places = fc.uniqueArray(place, { selector: ({ conversationId }) => conversationId, maxLength: 5 })
+
+  test('read page by page holds each once and in its order, whatever the ties', () => {
+    fc.assert(
+      fc.property(places, fc.integer({ min: 1, max: 3 }), (all, size) => {
+        const sorted = [...all].sort((a, b) => (isAfter(a, b) ? 1 : -1))
+        const paged: typeof all = []
+        for (let cursor: string | null = null; ; ) {
+          const from = parseCursor(cursor)
+          const below = from ? sorted.filter((one) => isAfter(one, from)) : sorted
+          paged.push(...below.slice(0, size))
+          if (below.length <= size) break
+          cursor = cursorText(below[size - 1] as Place)
+        }
+        expect(paged).toEqual(sorted)
+        for (const [i, one] of sorted.entries())
+          for (const later of sorted.slice(i + 1)) {
+            expect(later.pinned && !one.pinned).toBe(false)
+            if (later.pinned === one.pinned) expect(later.time).toBeLessThanOrEqual(one.time)
+          }
+      }),
+    )
+  })
+
+  test('begins at its top where the place to go on from is no place', () => {
+    const text = fc.oneof(fc.string(), fc.string({ minLength: 250, maxLength: 400 }), fc.constant(null))
+    fc.assert(
+      fc.property(text, (cursor) => {
+        const place = parseCursor(cursor)
+        if (place) expect(cursorText(place)).toBe(cursor)
+      }),
+    )
+    expect(parseCursor('')).toBeNull()
+    expect(parseCursor('2.5.g:1')).toBeNull()
+    expect(parseCursor(`0.5.${'x'.repeat(300)}`)).toBeNull()
   })
 })
 
@@ -98,6 +197,35 @@ describe('a page', () => {
         }
       }),
       { numRuns: 3_000 },
+    )
+  })
+
+  test('of long messages ends where its bytes do, and the pages after it go on there', () => {
+    const lengths = fc.array(fc.integer({ min: 0, max: limits.contentBytesMax }), {
+      minLength: 200,
+      maxLength: 200,
+    })
+    fc.assert(
+      fc.property(lengths, fc.boolean(), (all, up) => {
+        const found = new Map<number, Item>()
+        for (const [i, length] of all.entries())
+          found.set(i + 1, { ...item(i + 1), content: 'x'.repeat(length) })
+        const seen: number[] = []
+        for (let at: number | null = null; ; ) {
+          const range = rangeOf({ limit: 200, ...(up ? { after: at ?? 0 } : { before: at }) }, ALWAYS, 200)
+          const page = pageOf('g:1', range, ALWAYS, found)
+          expect(page.partial).toBe(false)
+          const bytes = page.items.reduce((sum, one) => sum + bytesOf(one), 0)
+          expect(page.items.length === 1 || bytes <= limits.pageBytesMax).toBe(true)
+          const seqs = page.items.map(({ seq }) => seq)
+          seen.push(...(up ? seqs : seqs.reverse()))
+          if (!page.more) break
+          at = seen.at(-1) as number
+        }
+        const expected = all.map((_, i) => i + 1)
+        expect(seen).toEqual(up ? expected : expected.reverse())
+      }),
+      { numRuns: 30 },
     )
   })
 })

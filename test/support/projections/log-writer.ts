@@ -197,7 +197,7 @@ export function logWriter(
 
   function govern(group: string, user: string, other: string): void {
     const owner = model.members(group).find(({ role }) => role === 'owner')?.userId ?? user
-    const by = random.chance(0.5) ? owner : user
+    const by = random.chance(0.7) ? owner : user
     // The first group stays.
     if (group !== groups[0] && random.chance(0.02)) writer.say(group, owner, dissolve())
     const payloads = [
