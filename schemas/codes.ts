@@ -12,7 +12,10 @@ export const codes = {
   frame_too_large: { retry: 'never', text: 'The frame is over 64 KiB.' },
   unsupported: { retry: 'never', text: 'The server does not know this frame or protocol version.' },
   bad_id: { retry: 'never', text: 'An id is not [A-Za-z0-9_.-]{1,64} or names no stream.' },
-  bad_content: { retry: 'never', text: 'The content, or another value in the command, is not what was expected.' },
+  bad_content: {
+    retry: 'never',
+    text: 'The content, or another value in the command, is not what was expected.',
+  },
   content_too_large: { retry: 'never', text: 'The content is over 32 KiB.' },
   too_many: { retry: 'never', text: 'A list in the command is over its limit.' },
   pack_id_invalid: { retry: 'never', text: 'packId is not a UUIDv7 in lower case.' },
