@@ -28,8 +28,9 @@ import type { Random } from './random.ts'
 
 type Make = (random: Random, users: readonly string[], seqs: number, n: number) => CommandPayload
 
-/** A seq of the stream, seldom one beyond its ends. */
-const seqOf = (random: Random, seqs: number) => random.int(seqs + 3)
+/** Mostly one of the newest seqs, seldom one beyond the ends. */
+const seqOf = (random: Random, seqs: number) =>
+  random.chance(0.2) ? random.int(seqs + 3) : Math.max(1, seqs - random.int(6))
 
 const ofConversations: readonly Make[] = [
   (random, _, seqs, n) =>
@@ -54,8 +55,8 @@ const ofChats: readonly Make[] = [
 
 const ofGroups: readonly Make[] = [
   (random, users) => addMembers(random.pick(users), random.pick(users)),
-  (random, users) => removeMembers(random.pick(users)),
-  (random, users) => removeMembers(random.pick(users), random.pick(users)),
+  (random, users) => addMembers(random.pick(users)),
+  (random, users) => removeMembers(random.pick(users), ...(random.chance(0.2) ? [random.pick(users)] : [])),
   (random, users) => setRole(random.pick(users), random.pick(['admin', 'admin', 'member', 'owner', 'king'])),
   (random, users) => mute(random.pick(users), random.pick([0, 40, 400])),
   (random) => muteAll(random.chance(0.3)),
