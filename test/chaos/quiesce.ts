@@ -1,5 +1,6 @@
 /** Waits until everything that was under way has arrived everywhere, or says what has not. */
 import { createRedis } from '../../infra/redis/client.ts'
+import { keys } from '../../projections/keys.ts'
 import { topics } from '../../schemas/topics.ts'
 import type { Cluster } from './cluster.ts'
 import type { Load } from './load-process.ts'
@@ -57,7 +58,7 @@ async function storesBehind(
 ): Promise<string[]> {
   try {
     const waits: string[] = []
-    const [positions] = await redis.batch([['HGETALL', 'lw:pos:live']])
+    const [positions] = await redis.batch([['HGETALL', keys.positions()]])
     const live = new Map<number, number>()
     const flat = Array.isArray(positions) ? positions : []
     for (let i = 0; i + 1 < flat.length; i += 2)

@@ -8,7 +8,6 @@ const editShare = 0.02
 const recallByLeaderShare = 0.004
 const reactShare = 0.008
 const afterMs: [number, number] = [50, 2_000]
-const awayForMs = 120
 const samplesMax = 60
 const livingShare = 0.02
 const emoji = ['👍', '❤️', '🎉']
@@ -16,8 +15,8 @@ const emoji = ['👍', '❤️', '🎉']
 export interface MessageChanges {
   sent(device: Device, sent: Placed): void
   received(device: Device, message: Message): void
-  /** A message that this device has just seen is changed when it has gone. */
-  whileAway(device: Device): void
+  /** A message that this device has seen last is changed. */
+  whileAway(device: Device): Promise<unknown>
   samples(): readonly Placed[]
 }
 
@@ -46,9 +45,9 @@ export function createMessageChanges(scene: Scene): MessageChanges {
     texts.set(keyOf(conv, seq), now)
   }
 
-  const change = (user: string, conv: string, seq: number, recalling: boolean): void => {
+  const change = async (user: string, conv: string, seq: number, recalling: boolean): Promise<void> => {
     const by = scene.deviceOf(user)
-    if (by) void (recalling ? recall(by, conv, seq) : edit(by, conv, seq))
+    if (by) await (recalling ? recall(by, conv, seq) : edit(by, conv, seq))
   }
 
   return {
@@ -62,7 +61,7 @@ export function createMessageChanges(scene: Scene): MessageChanges {
         [recallShare, true],
       ] as const)
         if (random.next() < share)
-          scene.later(random.between(...afterMs), () => change(device.user, conv, seq, recalling))
+          scene.later(random.between(...afterMs), () => void change(device.user, conv, seq, recalling))
     },
     received(device, message) {
       const { conversationId: conv, seq } = message
@@ -74,15 +73,13 @@ export function createMessageChanges(scene: Scene): MessageChanges {
       }
       const group = scene.groups.find(({ id }) => id === conv)
       if (group?.leads(device.user) && random.next() < recallByLeaderShare)
-        change(device.user, conv, seq, true)
+        void change(device.user, conv, seq, true)
     },
-    whileAway(device) {
+    async whileAway(device) {
       const message = last.get(device.name)
-      if (!message) return
+      if (!message || message.senderId === device.user) return
       const { senderId, conversationId, seq } = message
-      const recalling = random.next() < 0.6
-      if (senderId !== device.user)
-        scene.later(awayForMs, () => change(senderId, conversationId, seq, recalling))
+      await change(senderId, conversationId, seq, random.next() < 0.6)
     },
     samples: () => [...samples.recalled, ...samples.edited, ...samples.living],
   }

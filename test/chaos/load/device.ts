@@ -30,8 +30,8 @@ export interface Device {
     conv: string | undefined,
     call: (client: Client) => Promise<Sent | null>,
   ): Promise<Sent | null>
-  /** Goes offline and comes back, with what it kept. */
-  bounce(awayMs: number): Promise<void>
+  /** Goes offline and comes back with what it kept, when `meanwhile` has ended or taken too long. */
+  bounce(awayMs: number, meanwhile: () => Promise<unknown>): Promise<void>
   readonly totals: Totals
   close(): Promise<void>
 }
@@ -70,6 +70,7 @@ export interface DeviceOptions {
 const neverSent = new Set(['outbox_full', 'bad_call'])
 /** Outcomes that say nothing about whether it happened. */
 const unknown = new Set(['closed', 'timeout'])
+const meanwhileMsMax = 8_000
 let counter = 0
 
 export async function openDevice(options: DeviceOptions): Promise<Device> {
@@ -195,12 +196,12 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
       return sent && { conversationId: conv, seq, text }
     },
     command: (op, conv, call) => command(op, conv, call),
-    async bounce(awayMs) {
+    async bounce(awayMs, meanwhile) {
       if (away || pending > 0) return
       away = true
       settle()
       await client.close()
-      await new Promise((resolve) => setTimeout(resolve, awayMs))
+      await Promise.all([sleep(awayMs), Promise.race([meanwhile(), sleep(meanwhileMsMax)])])
       client = await open()
       away = false
     },
@@ -214,6 +215,8 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
   client = await open()
   return device
 }
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** The first word is in no other text, to be searched for. */
 const freshText = () => `${randomBytes(12).toString('hex')} ${counter} ${'.'.repeat(40)}`

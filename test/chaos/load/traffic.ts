@@ -103,8 +103,7 @@ export function createTraffic(options: TrafficOptions, groups: readonly Group[])
       lastMs = performance.now()
       const bounce = () => {
         const device = random.pick(devices)
-        changes.whileAway(device)
-        void device.bounce(random.between(200, 2_500))
+        void device.bounce(random.between(200, 2_500), () => changes.whileAway(device))
       }
       timers.add(setInterval(tick, tickMs))
       timers.add(setInterval(bounce, bounceEveryMs))
