@@ -209,10 +209,13 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     userId: () => userId,
     inflate: inflateRaw,
     listed: receipts.listed,
-    pageRead(conversationId, page, last) {
+    async pageRead(conversationId, page, last) {
       streams.pageRead(conversationId, page)
       const log = streams.logs.get(conversationId)
-      if (log && last && ordinalAt(log, last.seq) === null) noteOrdinal(log, last)
+      if (!log) return
+      if (last && ordinalAt(log, last.seq) === null) noteOrdinal(log, last)
+      // Whoever keeps the page must be told of its recalls, even after a crash.
+      await acks.kept(log)
     },
   })
 
@@ -239,9 +242,9 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     if (!begun) early.push(frame)
     else if (frame.type === 'event') streams.pushed(frame.item)
     else if (frame.type === 'head') streams.hint(frame.conversationId, frame.seq)
-    else if (frame.type === 'presence') presence.changed(frame.changes)
+    else if (frame.type === 'presenceChanges') presence.changed(frame.changes)
     else if (frame.type === 'profileChanged') profiles.stale(frame.userId)
-    else if (frame.type === 'typing') {
+    else if (frame.type === 'userTyping') {
       const { conversationId, userId: who } = frame
       emitter.emit('typing', { conversationId, userId: who })
     } else if (frame.type === 'receipt') {

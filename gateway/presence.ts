@@ -191,7 +191,7 @@ export function createPresence(options: PresenceOptions): Presence {
     }
     if (changes.length === 0) return
     counters.presenceTold += changes.length
-    options.send(connection, { type: 'presence', changes })
+    options.send(connection, { type: 'presenceChanges', changes })
   }
 
   /** Null: they cannot be read. */

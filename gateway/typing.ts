@@ -78,7 +78,7 @@ export function createTyping(options: TypingOptions): Typing {
           continue
         }
         counters.typingShown += 1
-        options.send(connection, { type: 'typing', conversationId, userId })
+        options.send(connection, { type: 'userTyping', conversationId, userId })
       }
   }
 

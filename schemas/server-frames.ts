@@ -47,10 +47,10 @@ export const serverFrames = {
   event: frame('Event', [{ name: 'item', type: itemSchema }]),
   /** The other side of a single chat has read up to here. A hint: `peerReadSeq` of the list is the truth. */
   receipt: frame('Receipt', [conversationId, userId, { name: 'seq', type: 'long' }]),
-  typing: frame('TypingHint', [conversationId, userId]),
+  userTyping: frame('UserTyping', [conversationId, userId]),
   /** The profile of someone who is a friend has changed; read it again. */
   profileChanged: frame('ProfileChanged', [userId]),
-  presence: frame('PresenceChanges', [{ name: 'changes', type: { type: 'array', items: presenceSchema } }]),
+  presenceChanges: frame('PresenceChanges', [{ name: 'changes', type: { type: 'array', items: presenceSchema } }]),
   presenceResult: frame('PresenceResult', [
     id,
     { name: 'states', type: { type: 'array', items: presenceSchema } },

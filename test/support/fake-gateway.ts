@@ -346,7 +346,7 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
     else if (frame.type === 'typing') {
       const { conversationId } = frame
       for (const [user] of readersOf(platform, conversationId))
-        if (user !== link.userId) toUser(user, { type: 'typing', conversationId, userId: link.userId })
+        if (user !== link.userId) toUser(user, { type: 'userTyping', conversationId, userId: link.userId })
     }
   }
 
@@ -361,7 +361,7 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
     setDevices(userId, now) {
       devices.set(userId, now)
       const changes = [{ userId, devices: [...now] }]
-      for (const link of links) if (link.watches.has(userId)) down(link, { type: 'presence', changes })
+      for (const link of links) if (link.watches.has(userId)) down(link, { type: 'presenceChanges', changes })
     },
     append,
     killAll() {
