@@ -10,8 +10,8 @@ export async function buildWeb(): Promise<string> {
   const out = here('./dist')
   await mkdir(out, { recursive: true })
   await build({
-    entryPoints: [here('./main.ts')],
-    outfile: here('./dist/app.js'),
+    entryPoints: { app: here('./main.ts'), style: here('./styles/main.css') },
+    outdir: out,
     bundle: true,
     format: 'esm',
     target: 'es2023',
@@ -20,8 +20,7 @@ export async function buildWeb(): Promise<string> {
     external: ['./codec-avro.ts'],
     logLevel: 'silent',
   })
-  for (const file of ['index.html', 'style.css', 'favicon.svg'])
-    await cp(here(`./${file}`), here(`./dist/${file}`))
+  for (const file of ['index.html', 'favicon.svg']) await cp(here(`./${file}`), here(`./dist/${file}`))
   return out
 }
 

@@ -19,6 +19,19 @@ export function knownLogin(): Partial<Login> {
   return userId === undefined || saved.userId === userId ? saved : { userId }
 }
 
+/** What a token allows beyond the usual. Only for what is offered here: the server reads it for itself. */
+export function rightsIn(token: string): readonly string[] {
+  try {
+    const [, payload = ''] = token.split('.')
+    const { rights } = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as {
+      rights?: unknown
+    }
+    return Array.isArray(rights) ? rights.filter((right) => typeof right === 'string') : []
+  } catch {
+    return []
+  }
+}
+
 export const keepLogin = (login: Login): void => sessionStorage.setItem(KEY, JSON.stringify(login))
 export const forgetLogin = (): void => sessionStorage.removeItem(KEY)
 

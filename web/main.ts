@@ -1,15 +1,13 @@
 /** The page: logs in, then shows the conversations on the left and the open one on the right. */
+
 import { connect } from '../client/index.ts'
-import { type Chat, createChat } from './chat.ts'
-import { askGroup, askUser, showMembers } from './dialogs.ts'
-import { eachFrame, el } from './dom.ts'
-import { titleOf } from './format.ts'
-import { listView } from './list-view.ts'
-import { forgetLogin, keepLogin, knownLogin, type Login, loginView } from './login-view.ts'
-import { threadView } from './thread-view.ts'
+import { el } from './dom.ts'
+import { explain } from './format.ts'
+import { forgetLogin, keepLogin, knownLogin, type Login, loginView, rightsIn } from './login-view.ts'
+import { showPage } from './page.ts'
+import { type Chat, createChat } from './state/chat.ts'
 
 const DEVICE_KEY = 'longwire.device'
-const TOAST_MS = 6_000
 const address = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`
 
 /** One per tab, since each tab is a connection of its own. */
@@ -21,12 +19,6 @@ function deviceId(): string {
   return made
 }
 
-function toast(text: string): void {
-  const element = el('div', { className: 'toast', role: 'alert', textContent: text })
-  document.body.append(element)
-  setTimeout(() => element.remove(), TOAST_MS)
-}
-
 async function enter(login: Login): Promise<void> {
   const client = await connect({ url: address, token: login.token, deviceId: deviceId(), deviceType: 'web' })
   if (client.userId !== login.userId) {
@@ -34,52 +26,32 @@ async function enter(login: Login): Promise<void> {
     throw new Error(`This token belongs to ${client.userId}.`)
   }
   keepLogin(login)
-  let chat: Chat | null = null
-  let loggedOut = false
-
-  const list = listView(client.userId, {
-    open: (conversationId) => chat?.open(conversationId),
-    newChat: () => askUser((userId) => chat?.openWith(userId)),
-    newGroup: () => askGroup(async (name, members) => chat?.createGroup(name, members)),
+  let isLoggingOut = false
+  let changed: () => void = () => {}
+  const chat: Chat = createChat(client, () => changed())
+  const page = showPage(chat, {
+    mayObserve: rightsIn(login.token).includes('observe'),
     logout() {
-      loggedOut = true
+      isLoggingOut = true
       forgetLogin()
-      void client.close().then(() => showLogin({}, ''))
+      void client.close().then(() => leave({}, ''))
     },
   })
-  const thread = threadView({
-    back: () => chat?.open(null),
-    members({ conversation }) {
-      const { conversationId } = conversation
-      showMembers(titleOf(conversation, client.userId), {
-        userId: client.userId,
-        load: async () => (await chat?.members(conversationId)) ?? [],
-        add: (members) => client.addMembers(conversationId, members),
-        remove: (member) => client.removeMembers(conversationId, [member]),
-      })
-    },
-  })
-  const app = el('div', { className: 'app' }, list.element, thread.element)
-  const show = eachFrame(() => {
-    if (!chat) return
-    app.classList.toggle('in-thread', chat.active() !== null)
-    list.show(chat)
-    thread.show(chat)
-    const unread = chat.threads().reduce((sum, { conversation }) => sum + conversation.unread, 0)
-    document.title = unread > 0 ? `(${unread}) Longwire` : 'Longwire'
-  })
-  chat = createChat(client, show, toast)
-  document.addEventListener('visibilitychange', chat.seen)
+  changed = page.show
+
+  function leave(known: Partial<Login>, problem: string): void {
+    page.close()
+    showLogin(known, problem)
+  }
   client.on('state', ({ state, code }) => {
-    if (state !== 'closed' || loggedOut) return
+    if (state !== 'closed' || isLoggingOut) return
     forgetLogin()
-    showLogin(
+    leave(
       { userId: client.userId },
       code === 'kicked' ? 'You logged in elsewhere.' : 'The session has ended.',
     )
   })
-  document.body.replaceChildren(app)
-  show()
+  page.show()
 }
 
 function showLogin(known: Partial<Login>, problem: string): void {
@@ -92,6 +64,6 @@ if (known.userId && known.token) {
   document.body.replaceChildren(el('p', { className: 'entry', textContent: 'Connecting…' }))
   enter({ userId: known.userId, token: known.token }).catch((error: unknown) => {
     forgetLogin()
-    showLogin({ userId: known.userId }, error instanceof Error ? error.message : String(error))
+    showLogin({ userId: known.userId }, explain(error))
   })
 } else showLogin(known, '')

@@ -1,244 +1,212 @@
 /** The right side: one conversation, its messages and the box to write in. */
 import type { GroupChange, Message } from '../client/index.ts'
-import type { Chat, Pending, Thread } from './chat.ts'
-import { el, icon, type Row, showRows } from './dom.ts'
-import { changeText, dayOf, sameDay, textOf, timeOf, titleOf } from './format.ts'
-import { avatar } from './list-view.ts'
+import { composeView } from './compose-view.ts'
+import { el, iconButton, problemLine, type Row, showRows } from './dom.ts'
+import { changeText, count, dayOf, sameDay } from './format.ts'
+import { dividerRow, type MessageContext, messageRow, pendingRow } from './message-view.ts'
+import type { Shell } from './shell.ts'
+import type { Chat } from './state/chat.ts'
+import { createReadCount } from './state/read-count.ts'
+import type { Thread } from './state/thread.ts'
+import { noticeRows, pinnedBar, threadHead } from './thread-head.ts'
 
 export interface ThreadView {
   readonly element: HTMLElement
-  show(chat: Chat): void
+  show(): void
+  focus(): void
 }
 
 /** So close to the end the view follows new messages. */
 const NEAR_END_PX = 80
-const NEAR_TOP_PX = 160
-const RECALL_MS = 120_000
-/** Messages of one person within this time stand together. */
-const TOGETHER_MS = 300_000
+const NEAR_EDGE_PX = 240
+const FLASH_MS = 1_600
 
-export function threadView(actions: { back(): void; members(thread: Thread): void }): ThreadView {
-  const head = el('header', { className: 'bar' })
-  const rows = el('div', { className: 'rows', role: 'log' })
+export function threadView(chat: Chat, shell: Shell): ThreadView {
+  const head = threadHead(chat, shell)
+  const pins = pinnedBar(chat, jump)
+  const notices = el('div', { className: 'notices' })
+  const rows = el('div', { className: 'rows', role: 'log', aria: { label: 'Messages' } })
   const scroller = el('div', { className: 'messages', tabIndex: 0 }, rows)
-  const box = el('textarea', {
-    rows: 1,
-    placeholder: 'Write a message',
-    maxLength: 8_000,
-    aria: { label: 'Message' },
-  })
-  const submit = el(
-    'button',
-    { className: 'send', type: 'submit', title: 'Send', aria: { label: 'Send' } },
-    icon('M4 12l16-8-5 16-4-7-7-1Z'),
-  )
-  const form = el('form', { className: 'compose' }, box, submit)
+  const problem = problemLine()
+  const toUnread = el('button', { type: 'button', className: 'to-unread', hidden: true })
+  const toEnd = iconButton('To the newest', 'down', () => void goToEnd(), 'to-end')
+  const compose = composeView(chat, () => void goToEnd())
+  const middle = el('div', { className: 'middle' }, scroller, toUnread, toEnd)
   const welcome = el(
     'div',
     { className: 'welcome' },
     el('p', { textContent: 'Choose a conversation, or start a new one.' }),
   )
-  const body = el('section', { className: 'body' }, head, scroller, form)
+  const body = el(
+    'section',
+    { className: 'body' },
+    head.element,
+    pins.element,
+    notices,
+    problem,
+    middle,
+    compose.element,
+  )
   const element = el('main', { className: 'thread' }, welcome, body)
-  let chat: Chat | null = null
+  const readCount = createReadCount(chat.client, show)
   let shown: string | null = null
+  /** Opened, but its messages have not come yet. */
+  let isFresh = false
 
-  const fitHeight = (): void => {
-    box.style.setProperty('height', 'auto')
-    box.style.setProperty('height', `${Math.min(box.scrollHeight, 160)}px`)
-  }
-  const send = (): void => {
-    const text = box.value.trim()
-    if (!text || !chat) return
-    box.value = ''
-    fitHeight()
-    chat.send(text)
+  const fromEnd = (): number => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight
+
+  async function goToEnd(): Promise<void> {
+    const thread = chat.active()
+    if (!thread) return
+    if (!thread.isAtEnd()) await thread.newest()
+    show()
     scroller.scrollTop = scroller.scrollHeight
   }
-  box.oninput = fitHeight
-  box.onkeydown = (event) => {
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
-    event.preventDefault()
-    send()
+  function jump(seq: number): void {
+    const thread = chat.active()
+    if (thread) chat.open(thread.conversationId, seq)
   }
-  form.onsubmit = (event) => {
-    event.preventDefault()
-    send()
+  function scrolled(): void {
+    const thread = chat.active()
+    if (!thread || thread.loading()) return
+    if (scroller.scrollTop < NEAR_EDGE_PX) void thread.older()
+    if (fromEnd() < NEAR_EDGE_PX) void thread.newer()
+    toEnd.hidden = thread.isAtEnd() && fromEnd() < NEAR_END_PX
   }
-  scroller.onscroll = () => {
-    if (scroller.scrollTop < NEAR_TOP_PX) void chat?.older()
+  scroller.onscroll = scrolled
+  scroller.onkeydown = (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
+    if (step === undefined || !(event.target instanceof HTMLElement)) return
+    const all = [...rows.querySelectorAll<HTMLElement>('.message[data-seq]')]
+    const at = all.indexOf(event.target)
+    const next = at < 0 ? all.at(-1) : all[at + step]
+    if (at < 0 && event.target !== scroller) return
+    event.preventDefault()
+    next?.focus()
   }
 
-  function showHead(thread: Thread, userId: string): void {
-    const { conversation } = thread
-    const title = titleOf(conversation, userId)
-    const count = conversation.memberCount
-    const line = conversation.kind === 'group' ? (count > 0 ? `${count} members` : 'Group') : 'Single chat'
-    showRows(head, [
-      {
-        key: 'head',
-        version: JSON.stringify([conversation.conversationId, title, line]),
-        make: () =>
-          el(
-            'div',
-            { className: 'bar-row' },
-            el(
-              'button',
-              {
-                className: 'round back',
-                type: 'button',
-                title: 'Back',
-                aria: { label: 'Back' },
-                onclick: actions.back,
-              },
-              icon('M15 5l-7 7 7 7'),
-            ),
-            avatar(conversation.conversationId, title),
-            el(
-              'div',
-              { className: 'me' },
-              el('strong', { textContent: title }),
-              el('span', { className: 'state', textContent: line }),
-            ),
-            conversation.kind === 'group' &&
-              el(
-                'button',
-                {
-                  className: 'round',
-                  type: 'button',
-                  title: 'Members',
-                  aria: { label: 'Members' },
-                  onclick: () => actions.members(thread),
-                },
-                icon('M12 11v5M12 8v.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Z'),
-              ),
-          ),
-      },
-    ])
-  }
-
-  function messageRow(message: Message, before: Message | null, group: boolean): Row {
-    const mine = message.senderId === chat?.client.userId
-    const together =
-      before?.senderId === message.senderId &&
-      message.sentAt - before.sentAt < TOGETHER_MS &&
-      sameDay(message.sentAt, before.sentAt)
-    const recalled = message.content === null
-    const edited = !recalled && message.changedBy !== null
-    const recallable = mine && !recalled && Date.now() - message.sentAt < RECALL_MS
-    const text = textOf(message)
+  function changeRow(change: GroupChange): Row {
+    const text = changeText(change, chat.client.userId, chat.people.nameOf)
     return {
-      key: `m${message.seq}`,
-      version: JSON.stringify([text, together, edited, recalled, recallable]),
-      make: () =>
-        el(
-          'div',
-          {
-            className: `message${mine ? ' mine' : ''}${together ? ' together' : ''}${recalled ? ' recalled' : ''}`,
-            data: { seq: String(message.seq) },
-          },
-          group && !mine && !together && el('span', { className: 'sender', textContent: message.senderId }),
-          el('p', { className: 'bubble', textContent: text }),
-          el('span', { className: 'meta' }, `${edited ? 'edited · ' : ''}${timeOf(message.sentAt)}`),
-          recallable &&
-            el('button', {
-              className: 'recall',
-              type: 'button',
-              textContent: 'Recall',
-              onclick: () => chat?.recall(message),
-            }),
-        ),
+      key: `c${change.seq}`,
+      version: [text],
+      make: () => el('p', { className: 'note', textContent: text }),
     }
   }
-
-  const changeRow = (change: GroupChange, userId: string): Row => ({
-    key: `c${change.seq}`,
-    version: '',
-    make: () => el('p', { className: 'note', textContent: changeText(change, userId) }),
+  const dayRow = (at: number): Row => ({
+    key: `d${new Date(at).toDateString()}`,
+    version: [dayOf(at)],
+    make: () => el('p', { className: 'day', textContent: dayOf(at) }),
   })
 
-  const pendingRow = (pending: Pending): Row => ({
-    key: `p${pending.key}`,
-    version: pending.failed ?? '',
-    make: () =>
-      el(
-        'div',
-        { className: `message mine pending${pending.failed ? ' failed' : ''}` },
-        el('p', { className: 'bubble', textContent: pending.text }),
-        el('span', {
-          className: 'meta',
-          textContent: pending.failed ? `Not sent: ${pending.failed}` : 'Sending…',
-        }),
-        pending.failed !== null &&
-          el('button', {
-            className: 'recall',
-            type: 'button',
-            textContent: 'Dismiss',
-            onclick: () => chat?.dismiss(pending),
-          }),
-      ),
-  })
-
-  function rowsOf(thread: Thread, userId: string): Row[] {
-    const { messages, changes } = thread
+  function rowsOf(context: MessageContext): Row[] {
+    const { thread } = context
     const all: Row[] = []
+    const entries: { seq: number; at: number; message?: Message; change?: GroupChange }[] = [
+      ...thread.messages().map((message) => ({ seq: message.seq, at: message.sentAt, message })),
+      ...thread.changes().map((change) => ({ seq: change.seq, at: change.time, change })),
+    ].sort((a, b) => a.seq - b.seq)
+    const divider = thread.divider()
     let dayAt = 0
     let before: Message | null = null
-    const seqs = [...messages.keys(), ...changes.keys()].sort((a, b) => a - b)
-    if (thread.loading)
-      all.push({
-        key: 'loading',
-        version: '',
-        make: () => el('p', { className: 'note', textContent: 'Loading…' }),
-      })
-    for (const seq of seqs) {
-      const message = messages.get(seq)
-      const change = changes.get(seq)
-      const at = message?.sentAt ?? change?.time ?? 0
-      if (dayAt === 0 || !sameDay(at, dayAt)) {
-        const text = dayOf(at)
-        all.push({
-          key: `d${new Date(at).toDateString()}`,
-          version: text,
-          make: () => el('p', { className: 'day', textContent: text }),
-        })
-      }
+    let isDivided = divider === null
+    for (const { seq, at, message, change } of entries) {
+      if (dayAt === 0 || !sameDay(at, dayAt)) all.push(dayRow(at))
       dayAt = at
-      if (message) all.push(messageRow(message, before, thread.conversation.kind === 'group'))
-      if (change) all.push(changeRow(change, userId))
+      if (!isDivided && divider && message && seq > divider.seq && message.senderId !== chat.client.userId) {
+        all.push(dividerRow(divider.unread))
+        isDivided = true
+        before = null
+      }
+      if (message) all.push(messageRow(context, message, before))
+      if (change) all.push(changeRow(change))
       before = message ?? null
     }
-    for (const pending of thread.pending) all.push(pendingRow(pending))
+    for (const pending of thread.pending) all.push(pendingRow(context, pending))
     return all
   }
 
-  return {
-    element,
-    show(now) {
-      chat = now
-      const thread = now.active()
-      welcome.hidden = thread !== null
-      body.hidden = thread === null
-      if (!thread) {
-        shown = null
-        return
-      }
-      const { userId } = now.client
-      const { conversationId } = thread.conversation
-      const isNew = shown !== conversationId
-      shown = conversationId
-      const fromEnd = scroller.scrollHeight - scroller.scrollTop
-      const follows = isNew || fromEnd - scroller.clientHeight < NEAR_END_PX
-      const firstBefore = rows.querySelector<HTMLElement>('[data-seq]')?.dataset.seq
-      showHead(thread, userId)
-      showRows(rows, rowsOf(thread, userId))
-      const firstNow = rows.querySelector<HTMLElement>('[data-seq]')?.dataset.seq
-      if (follows) scroller.scrollTop = scroller.scrollHeight
-      // What was loaded above must not move what is being read.
-      else if (firstBefore !== firstNow) scroller.scrollTop = scroller.scrollHeight - fromEnd
-      if (isNew && matchMedia('(hover: hover)').matches) box.focus()
-      // A page that does not fill the view leaves nothing to scroll.
-      if (thread.more && !thread.loading && scroller.scrollHeight <= scroller.clientHeight) void now.older()
-    },
+  /** The first message in view, so that it can stay where it is. */
+  function anchorNow(): { seq: string; top: number } | null {
+    for (const child of rows.querySelectorAll<HTMLElement>('.message[data-seq]')) {
+      const top = child.offsetTop - scroller.scrollTop
+      if (top + child.offsetHeight > 0) return { seq: child.dataset.seq ?? '', top }
+    }
+    return null
   }
+  const rowAt = (seq: string | number): HTMLElement | null =>
+    rows.querySelector<HTMLElement>(`.message[data-seq="${seq}"]`)
+
+  function flash(row: HTMLElement): void {
+    row.scrollIntoView({ block: 'center' })
+    row.classList.add('flash')
+    row.focus({ preventScroll: true })
+    setTimeout(() => row.classList.remove('flash'), FLASH_MS)
+  }
+
+  function place(thread: Thread, follows: boolean, anchor: { seq: string; top: number } | null): void {
+    const target = chat.takeTarget()
+    const row = target === null ? null : rowAt(target)
+    if (row) {
+      isFresh = false
+      flash(row)
+      return
+    }
+    if (isFresh && (thread.messages().length > 0 || !thread.loading())) {
+      isFresh = false
+      const line = rows.querySelector<HTMLElement>('.divider')
+      scroller.scrollTop = line ? line.offsetTop - NEAR_END_PX : scroller.scrollHeight
+    } else if (follows) scroller.scrollTop = scroller.scrollHeight
+    else if (anchor) {
+      const kept = rowAt(anchor.seq)
+      if (kept) scroller.scrollTop = kept.offsetTop - anchor.top
+    }
+  }
+
+  function showUnreadAbove(thread: Thread): void {
+    const divider = thread.divider()
+    const first = thread.messages()[0]?.seq ?? 0
+    const isAbove = divider !== null && first > divider.seq + 1 && thread.hasOlder()
+    toUnread.hidden = !isAbove
+    if (!divider) return
+    toUnread.textContent = `↑ ${count(divider.unread, 'unread message')}`
+    toUnread.onclick = () => void thread.around(divider.seq + 1).then(show)
+  }
+
+  function show(): void {
+    const thread = chat.active()
+    const conversation = chat.conversation()
+    welcome.hidden = thread !== null
+    body.hidden = thread === null
+    compose.show()
+    if (!thread || !conversation) {
+      shown = null
+      return
+    }
+    const isNew = shown !== thread.conversationId
+    if (isNew) isFresh = true
+    shown = thread.conversationId
+    const follows = thread.isAtEnd() && fromEnd() < NEAR_END_PX
+    const anchor = isNew || follows ? null : anchorNow()
+    const context: MessageContext = {
+      chat,
+      shell,
+      actions: { reply: compose.reply, edit: compose.edit, jump },
+      thread,
+      conversation,
+      readBy: readCount.of(thread, conversation),
+    }
+    head.show(thread, conversation)
+    pins.show(thread)
+    showRows(notices, noticeRows(chat, conversation))
+    problem.textContent = thread.problem()
+    middle.classList.toggle('loading', thread.loading() && thread.messages().length === 0)
+    showRows(rows, rowsOf(context))
+    place(thread, follows && !isNew, anchor)
+    showUnreadAbove(thread)
+    scrolled()
+    if (isNew && matchMedia('(hover: hover)').matches) compose.focus()
+  }
+
+  return { element, show, focus: compose.focus }
 }

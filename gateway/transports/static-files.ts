@@ -44,11 +44,11 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Scripts and styles of our own only, nothing inline; nobody frames the page. */
+/** Scripts and styles of our own only, nothing inline; nobody frames the page. Contents of messages lie anywhere: the page asks before it loads them. */
 export const securityHeaders: readonly (readonly [string, string])[] = [
   [
     'content-security-policy',
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: http: https:; media-src 'self' http: https:; font-src 'self'; manifest-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   ],
   ['x-content-type-options', 'nosniff'],
   ['referrer-policy', 'no-referrer'],
