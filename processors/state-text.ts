@@ -72,7 +72,7 @@ const answerOf = ([key, seq, ordinal, time, code, bodyHash]: AnswerRow): FirstAn
 })
 
 type Head = [string, number, number, boolean, number, AnswerRow[]]
-type UserRest = [[string, number, number][], string[]]
+type UserRest = [[string, number, number][], [string, number][]]
 type ConversationRest = [(number | AnswerRow)[], number[], number[], string[], unknown[]]
 type P2pRest = [boolean, string | null, string[]]
 type GroupRest = [
@@ -102,7 +102,10 @@ export function parseState(text: string): StreamState {
   if (body.kind === 'user') {
     const [reads, settings] = rest as UserRest
     for (const [conversation, s, o] of reads) body.reads.set(conversation, { seq: s, ordinal: o })
-    for (const key of settings) body.settings.add(key)
+    for (const [key, bytes] of settings) {
+      body.settings.set(key, bytes)
+      body.settingsBytes += bytes
+    }
     return state
   }
   const own = parseMessages(state, body, rest as ConversationRest)

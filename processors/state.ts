@@ -55,8 +55,10 @@ export interface UserState {
   readonly kind: 'user'
   readonly userId: string
   readonly reads: Map<string, { readonly seq: number; readonly ordinal: number }>
-  /** Keys of the settings that are set. */
-  readonly settings: Set<string>
+  /** Settings that are set: key → bytes of key and value. */
+  readonly settings: Map<string, number>
+  /** Their sum. */
+  settingsBytes: number
 }
 
 export type Conversation = P2pState | GroupState
@@ -78,7 +80,8 @@ export function initialState(stream: string): StreamState | null {
 }
 
 function initialBody(ref: NonNullable<ReturnType<typeof parseStream>>): StreamState['body'] {
-  if (ref.kind === 'user') return { kind: 'user', userId: ref.userId, reads: new Map(), settings: new Set() }
+  if (ref.kind === 'user')
+    return { kind: 'user', userId: ref.userId, reads: new Map(), settings: new Map(), settingsBytes: 0 }
   const messages: Messages = { recent: [], recalled: [], pinned: [], observers: [] }
   if (ref.kind === 'p2p')
     return { kind: 'p2p', users: ref.users, ...messages, friends: false, askedBy: null, blockers: [] }
@@ -107,7 +110,7 @@ export const cloneState = (state: StreamState): StreamState => ({
 })
 
 function cloneBody(body: StreamState['body']): StreamState['body'] {
-  if (body.kind === 'user') return { ...body, reads: new Map(body.reads), settings: new Set(body.settings) }
+  if (body.kind === 'user') return { ...body, reads: new Map(body.reads), settings: new Map(body.settings) }
   const messages: Messages = {
     recent: [...body.recent],
     recalled: [...body.recalled],

@@ -29,6 +29,8 @@ export const limits = {
   settingKeyBytesMax: 192,
   settingValueBytesMax: 8_192,
   settingsPerUserMax: 10_000,
+  /** Keys and values together: all of them stand in one answer. */
+  settingsBytesPerUserMax: 1_000_000,
   /** Recipients named in one delivery record; more are split over several. */
   recipientsPerDeliveryMax: 250,
   packIdAheadMsMax: 60_000,

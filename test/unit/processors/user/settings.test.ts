@@ -11,9 +11,19 @@ describe('settings', () => {
       key: 'draft:p2p:a:b',
       value: 'half a sent',
     })
-    expect((scene.state().body as UserState).settings).toEqual(new Set(['draft:p2p:a:b']))
+    expect((scene.state().body as UserState).settings).toEqual(new Map([['draft:p2p:a:b', 25]]))
     when(by('a', setSetting('draft:p2p:a:b', null))).event('SettingSet', { value: null })
-    expect((scene.state().body as UserState).settings.size).toBe(0)
+    expect(scene.state().body as UserState).toMatchObject({ settings: new Map(), settingsBytes: 0 })
+  })
+
+  test('are bounded together in bytes; what is replaced no longer counts', () => {
+    const { when } = given('u:a')
+    const value = 'x'.repeat(limits.settingValueBytesMax)
+    const fit = Math.floor(limits.settingsBytesPerUserMax / (value.length + 3))
+    for (let i = 0; i < fit; i++) when(by('a', setSetting(`${100 + i}`, value))).event('SettingSet')
+    when(by('a', setSetting('more', value))).rejection('too_many')
+    when(by('a', setSetting('100', 'short'))).event('SettingSet')
+    when(by('a', setSetting('more', value))).event('SettingSet')
   })
 
   test('taking away what is not set changes nothing', () => {
