@@ -11,7 +11,7 @@ describe('settings', () => {
       key: 'draft:p2p:a:b',
       value: 'half a sent',
     })
-    expect((scene.state().body as UserState).settings).toEqual(new Map([['draft:p2p:a:b', 25]]))
+    expect((scene.state().body as UserState).settings).toEqual(new Map([['draft:p2p:a:b', 24]]))
     when(by('a', setSetting('draft:p2p:a:b', null))).event('SettingSet', { value: null })
     expect(scene.state().body as UserState).toMatchObject({ settings: new Map(), settingsBytes: 0 })
   })
