@@ -80,7 +80,11 @@ export function requestOf(frame: RequestFrame, author: Author): ReadRequest | Re
       return frame.userIds.every(isId) ? { kind: 'profiles', userIds: frame.userIds } : refuse('bad_id')
     case 'search':
       return searchOf(frame, author)
-    case 'group':
+    case 'group': {
+      // A single chat has pinned messages, too.
+      const conversationId = legible(frame.conversationId, author)
+      return typeof conversationId === 'string' ? { kind: 'group', conversationId } : conversationId
+    }
     case 'members':
     case 'readers':
       return ofGroup(frame)
@@ -108,10 +112,9 @@ function searchOf(frame: Of<'search'>, author: Author): ReadRequest | Refusal {
   return cursorRefusal(before, placeIn) ?? { kind: 'search', query, conversationId: within, before, limit }
 }
 
-function ofGroup(frame: Of<'group' | 'members' | 'readers'>): ReadRequest | Refusal {
+function ofGroup(frame: Of<'members' | 'readers'>): ReadRequest | Refusal {
   const conversationId = groupFor(frame.conversationId)
   if (typeof conversationId !== 'string') return conversationId
-  if (frame.type === 'group') return { kind: 'group', conversationId }
   const { after } = frame
   const refusal = cursorRefusal(after, frame.type === 'members' ? parsePlace : isId)
   if (refusal) return refusal
