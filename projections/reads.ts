@@ -21,7 +21,7 @@ import { lookup, sync } from './reads/changes.ts'
 import { group } from './reads/group.ts'
 import { guard } from './reads/guard.ts'
 import { history } from './reads/history.ts'
-import { conversations, heads } from './reads/lists.ts'
+import { conversationsOf, heads } from './reads/lists.ts'
 import { liveReads } from './reads/live.ts'
 import { members } from './reads/members.ts'
 import { overview } from './reads/overview.ts'
@@ -268,7 +268,7 @@ export function readModels(options: ReadModelsOptions): ReadModels {
   }
   const models: ReadModels = {
     heads: (user) => heads(sources, user),
-    conversations: (user, ask) => conversations(sources, user, ask),
+    conversations: conversationsOf(sources),
     history: (user, conversationId, page) => history(sources, user, conversationId, page),
     sync: (user, conversationId, request) => sync(sources, user, conversationId, request),
     lookup: (user, conversationId, packId) => lookup(sources, user, conversationId, packId),

@@ -2,67 +2,22 @@
 import type { Conversation, Head } from '../../schemas/frames.ts'
 import { parseStream, userStream } from '../../schemas/ids.ts'
 import { limits } from '../../schemas/limits.ts'
-import {
-  ALWAYS,
-  type Fact,
-  type Interval,
-  intervalsOf,
-  parseFacts,
-  readableOf,
-} from '../directory/membership.ts'
+import type { Interval } from '../directory/membership.ts'
 import { baseOf, unreadAmong, unreadOf } from '../inbox/unread.ts'
 import type { ConversationsAnswer, ConversationsRequest, HeadsAnswer } from '../reads.ts'
 import { cursorText, isAfter, type Place, parseCursor } from './cursor.ts'
 import type { ConversationDetail, LiveHead } from './live.ts'
 import { bytesOf } from './page.ts'
 import { withinHorizon } from './policy.ts'
-import { horizonNow, isFixedReader, mayHaveJoined, readLive, type Sources } from './sources.ts'
-
-interface Stream {
-  readonly conversationId: string
-  readonly head: LiveHead
-  readonly intervals: readonly Interval[]
-}
-
-interface Streams {
-  readonly found: Stream[]
-  readonly reads: ReadonlyMap<string, string>
-  /** One is listed whose membership or head is not there (yet). */
-  readonly trails: boolean
-}
-
-/** Streams that this user may read by these facts, with their heads. `optional`: those that may have no event yet. */
-async function streamsOf(
-  { live }: Sources,
-  user: string,
-  listed: readonly string[],
-  optional: readonly string[],
-  byFacts: (memberships: readonly Fact[], observing: readonly Fact[]) => readonly Interval[],
-): Promise<Streams> {
-  const ids = [...new Set([...listed, ...optional])]
-  const heads = await live.heads(ids)
-  // After the heads: the facts then cover whatever lies up to each head's `applied`.
-  const facts = await live.factsAndReads(user)
-  const found: Stream[] = []
-  let trails = false
-  for (const conversationId of ids) {
-    const fixed = isFixedReader(conversationId, user)
-    const memberships = parseFacts(facts.memberships.get(conversationId) ?? '')
-    const observing = parseFacts(facts.observing.get(conversationId) ?? '')
-    const intervals = fixed ? ALWAYS : byFacts(memberships, observing)
-    const head = heads.get(conversationId)
-    if (head && intervals.length > 0) found.push({ conversationId, head, intervals })
-    else if (!optional.includes(conversationId)) trails = true
-    if (!fixed && mayHaveJoined(head ?? null, intervals)) trails = true
-  }
-  return { found, reads: facts.reads, trails }
-}
+import { horizonNow, readLive, type Sources } from './sources.ts'
+import { asMember, asReader, type Streams, streamsOf } from './streams.ts'
 
 export async function heads(sources: Sources, user: string): Promise<HeadsAnswer> {
   const { value, complete } = await readLive(sources, async () => {
     const { listed, observed } = await sources.live.listOf(user)
     // One's own stream has no head before its first event.
-    return streamsOf(sources, user, [...listed, ...observed], [userStream(user)], readableOf)
+    const own = userStream(user)
+    return streamsOf(sources, user, [...new Set([...listed, ...observed, own])], asReader, own)
   })
   const newest = [...value.found].sort((a, b) => b.head.time - a.head.time)
   const found = newest.slice(0, limits.headsPerAnswerMax).map(({ conversationId, head, intervals }): Head => {
@@ -116,52 +71,110 @@ function listedOf(
   return { listed: listed.sort((a, b) => (isAfter(a, b) ? 1 : -1)), trails }
 }
 
-export async function conversations(
-  sources: Sources,
-  user: string,
-  ask: ConversationsRequest,
-): Promise<ConversationsAnswer> {
-  const { live } = sources
-  const max = Math.max(1, Math.min(ask.limit ?? limits.conversationsPageDefault, limits.conversationsPageMax))
-  const cursor = parseCursor(ask.before)
-  const read = async () => {
-    const { listed: ids, settings } = await live.listOf(user)
-    const streams = await streamsOf(sources, user, ids, [], intervalsOf)
+/** A list of so many is not sorted anew for each page: below the first, its order stands for a while. */
+const ORDERS_KEPT_OVER = 1_000
+const ORDERS_KEPT_MS = 60_000
+const PLACES_KEPT_MAX = 200_000
+
+interface Order {
+  readonly places: readonly Place[]
+  readonly until: number
+}
+
+export function conversationsOf(sources: Sources) {
+  const { live, clock } = sources
+  /** By user; the oldest comes first. */
+  const orders = new Map<string, Order>()
+  let kept = 0
+
+  function drop(user: string): void {
+    kept -= orders.get(user)?.places.length ?? 0
+    orders.delete(user)
+  }
+
+  function keep(user: string, listed: readonly Listed[]): void {
+    drop(user)
+    if (listed.length <= ORDERS_KEPT_OVER) return
+    const places = listed.map(({ pinned, time, conversationId }) => ({ pinned, time, conversationId }))
+    orders.set(user, { places, until: clock.now() + ORDERS_KEPT_MS })
+    kept += places.length
+    for (const oldest of orders.keys()) {
+      if (kept <= PLACES_KEPT_MAX) break
+      drop(oldest)
+    }
+  }
+
+  function orderOf(user: string): readonly Place[] | null {
+    const order = orders.get(user)
+    if (order && order.until <= clock.now()) drop(user)
+    return orders.get(user)?.places ?? null
+  }
+
+  /** What stands on the page, and where the next one goes on. */
+  async function pageOf(user: string, cursor: Place | null, max: number) {
+    const places = cursor && orderOf(user)?.filter((place) => isAfter(place, cursor))
+    const { listed: all, settings } = await live.listOf(user)
+    const ids = places ? places.slice(0, max).map(({ conversationId }) => conversationId) : all
+    const streams = await streamsOf(sources, user, ids, asMember)
     const { listed, trails } = listedOf(streams, settings)
+    const { reads } = streams
+    if (places) {
+      const byId = new Map(listed.map((of) => [of.conversationId, of]))
+      const page = ids.flatMap((id) => byId.get(id) ?? [])
+      return { page, reads, trails, next: places.length > max ? (places[max - 1] as Place) : null }
+    }
+    if (!cursor) keep(user, listed)
     const below = cursor ? listed.filter((of) => isAfter(of, cursor)) : listed
     const page = below.slice(0, max)
-    const asked = page.map((of) => {
-      const { readSeq, readOrdinal } = positionIn(streams.reads.get(of.conversationId))
-      const base = baseOf({ readOrdinal, joinOrdinal: of.last.fromOrdinal })
-      const visible = { fromSeq: of.first.fromSeq, toSeq: of.last.toSeq }
-      return { ...of, ...visible, readSeq, readOrdinal, base, peer: peerIn(of.conversationId, user) }
-    })
-    const [details, marks] = await Promise.all([
-      live.conversations(user, asked),
-      live.settingsOf(
-        user,
-        page.flatMap(({ conversationId: id }) => [`mute:${id}`, `draft:${id}`]),
-      ),
-    ])
-    let bytes = 0
-    const found = asked.map((of, i): Conversation => {
-      const detail = details[i] as ConversationDetail
-      const { conversationId, ordinal } = of
-      const preview =
-        detail.preview && withinHorizon(detail.preview, horizonNow(sources, conversationId, ordinal))
-      bytes += preview ? bytesOf(preview) : 0
-      return {
-        ...entryOf(of, detail),
-        muted: marks[2 * i] === '1',
-        draft: marks[2 * i + 1] ?? null,
-        preview: preview?.kind === 'message' && bytes <= limits.pageBytesMax ? preview : null,
-      }
-    })
-    const next = below.length > max ? cursorText(page.at(-1) as Listed) : null
-    return { trails, found, next }
+    return { page, reads, trails, next: below.length > max ? (page.at(-1) as Place) : null }
   }
-  const { value, complete } = await readLive(sources, read)
-  return { partial: !complete || value.trails, conversations: value.found, next: value.next }
+
+  return async (user: string, ask: ConversationsRequest): Promise<ConversationsAnswer> => {
+    const limit = ask.limit ?? limits.conversationsPageDefault
+    const max = Math.max(1, Math.min(limit, limits.conversationsPageMax))
+    const { value, complete } = await readLive(sources, async () => {
+      const { page, reads, trails, next } = await pageOf(user, parseCursor(ask.before), max)
+      return { found: await entriesOf(sources, user, page, reads), trails, next }
+    })
+    const { found, trails, next } = value
+    return { partial: !complete || trails, conversations: found, next: next && cursorText(next) }
+  }
+}
+
+async function entriesOf(
+  sources: Sources,
+  user: string,
+  page: readonly Listed[],
+  reads: ReadonlyMap<string, string>,
+): Promise<Conversation[]> {
+  const { live } = sources
+  const asked = page.map((of) => {
+    const { readSeq, readOrdinal } = positionIn(reads.get(of.conversationId))
+    const base = baseOf({ readOrdinal, joinOrdinal: of.last.fromOrdinal })
+    const visible = { fromSeq: of.first.fromSeq, toSeq: of.last.toSeq }
+    return { ...of, ...visible, readSeq, readOrdinal, base, peer: peerIn(of.conversationId, user) }
+  })
+  const [details, marks] = await Promise.all([
+    live.conversations(user, asked),
+    live.settingsOf(
+      user,
+      page.flatMap(({ conversationId: id }) => [`mute:${id}`, `draft:${id}`]),
+    ),
+  ])
+  let bytes = 0
+  return asked.map((of, i): Conversation => {
+    const detail = details[i] as ConversationDetail
+    const { conversationId, ordinal } = of
+    const horizon = horizonNow(sources, conversationId, ordinal)
+    const preview = detail.preview && withinHorizon(detail.preview, horizon)
+    bytes += preview ? bytesOf(preview) : 0
+    return {
+      ...entryOf(of, detail),
+      muted: marks[2 * i] === '1',
+      draft: marks[2 * i + 1] ?? null,
+      preview: preview?.kind === 'message' && bytes <= limits.pageBytesMax ? preview : null,
+    }
+  })
 }
 
 function entryOf(

@@ -25,7 +25,7 @@ export function fixedReaders(stream: string): readonly string[] | null | undefin
 }
 
 export const isFixedReader = (stream: string, user: string): boolean =>
-  fixedReaders(stream)?.includes(user) ?? false
+  !stream.startsWith('g:') && (fixedReaders(stream)?.includes(user) ?? false)
 
 /** False: nothing could ever let this user read the stream. Conversations can be observed, another's own stream cannot. */
 export function couldRead(user: string, stream: string): boolean {
@@ -117,6 +117,16 @@ export async function settledHeads(
     behind = behind.filter((stream) => isBehind(now.get(stream), heads.get(stream)?.seq))
   }
   return { heads, settled: behind.length === 0 }
+}
+
+/** Whether the read models have come to `seq` of the stream, now or within a quarter of a second. */
+export async function reaches({ live, clock }: Sources, stream: string, seq: number): Promise<boolean> {
+  for (let tries = 0; ; tries++) {
+    const heads = await live.heads([stream])
+    if (!isBehind(heads.get(stream), seq)) return true
+    if (tries === SETTLE_TRIES) return false
+    await new Promise<void>((resolve) => void clock.after(SETTLE_MS, resolve))
+  }
 }
 
 const isBehind = (head: LiveHead | undefined, seq: number | undefined): boolean =>
