@@ -53,8 +53,11 @@ describe('versions of one schema', () => {
   const byName = [...new Set(frozen.map(({ name }) => name))]
 
   test.each(byName)('%s: every version reads what every version wrote', (name) => {
+    // Canonical form leaves out defaults, without which a field that came later cannot be read from before it came.
     const versions = versionsOf(name).map(
-      ({ canonical }) => codec(JSON.parse(canonical) as never) as Codec<unknown>,
+      ({ canonical }) =>
+        current.find((one) => one.canonical === canonical) ??
+        (codec(JSON.parse(canonical) as never) as Codec<unknown>),
     )
     for (const writer of versions) {
       const bytes = writer.encode(sampleOf(JSON.parse(writer.canonical)))
