@@ -9,7 +9,7 @@ const FORM = 2
  * what was taken away. So what comes twice or late changes nothing.
  */
 export const keys = {
-  /** Hash: seq, ordinal, time (raised by fan-out and timeline), applied, message, floor (timeline's). */
+  /** Hash: seq, ordinal, time (raised by fan-out and timeline); applied, message, last, floor (timeline's). */
   head: (conversationId: string): string => `${PREFIX}head:{${conversationId}}`,
   /** List of the newest items; the last one is of seq `applied`. */
   timeline: (conversationId: string): string => `${PREFIX}tl:{${conversationId}}`,

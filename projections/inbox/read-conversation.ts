@@ -26,7 +26,9 @@ local applied, message = tonumber(head[1] or '0'), tonumber(head[2] or '0')
 local from, to = tonumber(ARGV[3]), tonumber(ARGV[4])
 local preview = false
 if to == 0 or message <= to then
-  if message >= from and message > 0 then preview = redis.call('LINDEX', KEYS[2], message - applied - 1) end
+  if message >= from and message > 0 then
+    preview = redis.call('LINDEX', KEYS[2], message - applied - 1) or redis.call('HGET', KEYS[1], 'last')
+  end
 else
   for seq = math.min(to, applied), math.max(from, to - 20), -1 do
     local element = redis.call('LINDEX', KEYS[2], seq - applied - 1)

@@ -4,7 +4,8 @@ import { blankTail } from './element.ts'
 /**
  * Appends a run of items of one stream. Dense by construction: only seq = applied + 1 is taken, what is below is dropped, and a jump
  * answers −1 and writes nothing behind it (the stream's earlier items were lost). What was written after a loss is therefore a
- * contiguous beginning, which a rebuild from 0 merely completes.
+ * contiguous beginning, which a rebuild from 0 merely completes. The newest message, which lists show, is kept in the head when
+ * other items push it out.
  * KEYS head, timeline, changes. ARGV itemsMax, changesMax, force, then per item: seq, ordinal, time, message, element, target, kind, tail.
  * `force`: a hole is known to be in the log itself; start behind it.
  */
@@ -13,19 +14,26 @@ export const appendItems: Script = {
   text: `
 local head, tl, chg = KEYS[1], KEYS[2], KEYS[3]
 local itemsMax, changesMax, force = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
-local was = redis.call('HMGET', head, 'applied', 'seq')
+local was = redis.call('HMGET', head, 'applied', 'seq', 'message')
 local applied, message, gap = tonumber(was[1] or '0'), nil, false
+local newest = tonumber(was[3] or '0')
 local before, pending = applied, {}
 local ordinal, time = nil, nil
 local function flush()
   if #pending > 0 then redis.call('RPUSH', tl, unpack(pending)); pending = {} end
 end
+local function withTail(old, tail)
+  return string.sub(old, 1, string.find(old, '\\n', 1, true)) .. tail
+end
 local function retail(seq, tail)
   local at = seq - applied - 1
-  if at < -itemsMax then return end
   local old = redis.call('LINDEX', tl, at)
-  if not old then return end
-  redis.call('LSET', tl, at, string.sub(old, 1, string.find(old, '\\n', 1, true)) .. tail)
+  if old then
+    redis.call('LSET', tl, at, withTail(old, tail))
+  elseif seq == newest then
+    old = redis.call('HGET', head, 'last')
+    if old then redis.call('HSET', head, 'last', withTail(old, tail)) end
+  end
 end
 for i = 4, #ARGV, 8 do
   local seq = tonumber(ARGV[i])
@@ -38,7 +46,10 @@ for i = 4, #ARGV, 8 do
     end
     applied, ordinal, time = seq, ARGV[i + 1], ARGV[i + 2]
     pending[#pending + 1] = ARGV[i + 4]
-    if ARGV[i + 3] == '1' then message = seq end
+    if ARGV[i + 3] == '1' then
+      message = seq
+      newest = seq
+    end
     local target = tonumber(ARGV[i + 5])
     if target > 0 then
       flush()
@@ -62,9 +73,16 @@ for i = 4, #ARGV, 8 do
 end
 if applied > before then
   flush()
+  if message then
+    redis.call('HSET', head, 'message', message)
+    redis.call('HDEL', head, 'last')
+  end
+  if newest > 0 and newest <= applied - itemsMax then
+    local out = redis.call('LINDEX', tl, newest - applied - 1)
+    if out then redis.call('HSET', head, 'last', out) end
+  end
   redis.call('LTRIM', tl, -itemsMax, -1)
   redis.call('HSET', head, 'applied', applied)
-  if message then redis.call('HSET', head, 'message', message) end
   if applied > tonumber(was[2] or '0') then
     redis.call('HSET', head, 'seq', applied, 'ordinal', ordinal, 'time', time)
   end
@@ -75,7 +93,7 @@ return applied
 }
 
 /**
- * Takes the content of messages and edits up to a seq out of the timeline; their facts stay. Answers how many there were.
+ * Takes the content of messages and edits up to a seq out of the timeline and the head; their facts stay. Answers how many there were.
  * KEYS head, timeline. ARGV seq.
  */
 export const forgetItems: Script = {
@@ -84,16 +102,24 @@ export const forgetItems: Script = {
 local applied = tonumber(redis.call('HGET', KEYS[1], 'applied') or '0')
 local first = applied - redis.call('LLEN', KEYS[2]) + 1
 local last, forgotten = math.min(tonumber(ARGV[1]), applied), 0
-if first > last then return 0 end
-for i, element in ipairs(redis.call('LRANGE', KEYS[2], 0, last - first)) do
+local function blank(element)
   local cut = string.find(element, '\\n', 1, true)
   local facts, tail = string.sub(element, 1, cut), string.sub(element, cut + 1)
   local said = string.find(facts, '"kind":"message"', 1, true) or string.find(facts, '"kind":"edited"', 1, true)
-  if said and not string.find(tail, '"content":null', 1, true) then
-    local target = string.match(tail, '"targetSeq":(%d+)') or 'null'
-    redis.call('LSET', KEYS[2], i - 1, facts .. string.gsub(${luaText(blankTail(0))}, '"targetSeq":0', '"targetSeq":' .. target))
-    forgotten = forgotten + 1
-  end
+  if not said or string.find(tail, '"content":null', 1, true) then return nil end
+  local target = string.match(tail, '"targetSeq":(%d+)') or 'null'
+  forgotten = forgotten + 1
+  return facts .. string.gsub(${luaText(blankTail(0))}, '"targetSeq":0', '"targetSeq":' .. target)
+end
+local kept = redis.call('HMGET', KEYS[1], 'message', 'last')
+if kept[2] and tonumber(kept[1]) <= last then
+  local blanked = blank(kept[2])
+  if blanked then redis.call('HSET', KEYS[1], 'last', blanked) end
+end
+if first > last then return forgotten end
+for i, element in ipairs(redis.call('LRANGE', KEYS[2], 0, last - first)) do
+  local blanked = blank(element)
+  if blanked then redis.call('LSET', KEYS[2], i - 1, blanked) end
 end
 return forgotten
 `,

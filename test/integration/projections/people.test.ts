@@ -147,6 +147,20 @@ describe('the list of conversations', () => {
     expect(await ids()).toEqual([p2p])
   })
 
+  test('shows the newest message as it stands now, however much else came after it', async () => {
+    const preview = async () => (await store.reads.conversations('ann', {})).conversations[0]?.preview
+    const others = () => Array.from({ length: 150 }, () => store.event(p2p, 'bob', 'Reacted'))
+    const text = (words: string) => ({ content: Buffer.from(JSON.stringify({ text: words })) })
+    await store.put(store.event(p2p, 'bob', 'MessageSent', text('first')), ...others(), ...others())
+    expect(await preview()).toMatchObject({ seq: 1, content: '{"text":"first"}' })
+    await store.put(store.event(p2p, 'bob', 'MessageEdited', { target: target(1), ...text('edited') }))
+    expect(await preview()).toMatchObject({ seq: 1, content: '{"text":"edited"}' })
+    await store.put(...others(), store.event(p2p, 'bob', 'MessageRecalled', { target: target(1) }))
+    expect(await preview()).toMatchObject({ seq: 1, content: null })
+    await store.put(store.event(p2p, 'bob', 'MessageSent', text('second')), ...others())
+    expect(await preview()).toMatchObject({ content: '{"text":"second"}' })
+  })
+
   test('shows a group that was left as it was then, and does not move it by what comes after', async () => {
     await store.put(
       store.event('g:1', 'ann', 'GroupCreated', { members: ['ann', 'bob'] }),
