@@ -102,10 +102,12 @@ function reactionsOf({ counted, countedAt, reacted }: Slot, userId: string): Rea
   for (const [emoji, users] of reacted ?? []) {
     let { count, mine } = byEmoji.get(emoji) ?? { count: 0, mine: false }
     for (const [user, events] of users) {
-      const later = newest(events, (seq) => seq > countedAt)
-      if (later === null) continue
+      const told = [...events].filter(([seq]) => seq > countedAt).sort(([a], [b]) => a - b)
+      const later = told.at(-1)?.[1]
+      if (later === undefined) continue
       const own = user === userId
-      const before = newest(events, (seq) => seq <= countedAt) ?? (own ? mine : !later)
+      // Unknown otherwise: the first one told is taken to have changed something.
+      const before = newest(events, (seq) => seq <= countedAt) ?? (own ? mine : !told[0]?.[1])
       count += Number(later) - Number(before)
       if (own) mine = later
     }
