@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Client, connect, type Message } from '../../client/index.ts'
+import { allOf, type Person, personOf, textsOf, until } from '../support/person.ts'
 import { type Platform, startPlatform } from '../support/platform.ts'
 
 let platform: Platform
@@ -12,43 +12,8 @@ afterAll(async () => {
   expect(await platform?.stop()).toBe(0)
 })
 
-interface Person {
-  readonly me: Client
-  readonly heard: Message[]
-}
-
-async function person(user: string, codec: 'json' | 'avro' = 'json'): Promise<Person> {
-  const heard: Message[] = []
-  const me = await connect({
-    url: platform.ws,
-    token: () => platform.token(user),
-    deviceId: `${user}-1`,
-    deviceType: 'test',
-    codec,
-    on: { message: (message) => void heard.push(message) },
-  })
-  return { me, heard }
-}
-
-async function until(what: string, done: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
-  const deadline = Date.now() + seconds * 1_000
-  while (!(await done())) {
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`)
-    await sleep(50)
-  }
-}
-
-const textsOf = (messages: readonly Message[]) => messages.map(({ content }) => content?.text ?? null)
-
-async function allOf(me: Client, conversationId: string): Promise<Message[]> {
-  const all: Message[] = []
-  for (let more = true; more; ) {
-    const page = await me.history(conversationId, { before: all[0]?.seq, limit: 100 })
-    all.unshift(...page.messages)
-    more = page.more && page.messages.length > 0
-  }
-  return all
-}
+const person = (user: string, codec: 'json' | 'avro' = 'json'): Promise<Person> =>
+  personOf({ url: platform.ws, token: () => platform.token(user), user, codec })
 
 describe('the whole platform, through the client', () => {
   test('a JSON and an Avro client hear the same, in single chat and in a group', async () => {

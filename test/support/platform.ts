@@ -5,6 +5,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { mintToken, type Right } from '../../gateway/tokens.ts'
+import { loadConfig } from '../../infra/config.ts'
+import { engineAddresses } from '../../infra/embedded/addresses.ts'
+import { freePorts } from '../../infra/embedded/ports.ts'
+import { untilReady } from '../../infra/supervisor/ready.ts'
+import { ensureTokenSecretFile, readTokenSecret } from '../../infra/token-secret.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
@@ -13,7 +19,12 @@ export interface Platform {
   readonly page: string
   readonly ws: string
   readonly dataDir: string
+  /** As `npm run -s token` prints it. */
   token(user: string): Promise<string>
+  /** The same without a process of its own. */
+  mint(user: string, rights?: readonly Right[]): Promise<string>
+  /** One more gateway, as another machine would run it; resolves when it is ready. */
+  addGateway(id: string): Promise<ExtraGateway>
   /** Kills the process of a role with SIGKILL; the supervisor starts it again. Resolves to its pid. */
   kill(role: 'gateway' | 'processors' | 'projections'): number
   /** Processes that it started and that still run. */
@@ -21,6 +32,14 @@ export interface Platform {
   /** As by Ctrl-C. Resolves to the exit code. With `keep` the data stays, for another start. */
   stop(options?: { keep: boolean }): Promise<number | null>
 }
+
+export interface ExtraGateway {
+  readonly ws: string
+  stop(): Promise<void>
+}
+
+const tokenTtlSec = 3_600
+const readyMsMax = 60_000
 
 /** Rejects with what was printed when it ends before it is ready. */
 export async function startPlatform(dataDir?: string): Promise<Platform> {
@@ -45,12 +64,20 @@ export async function startPlatform(dataDir?: string): Promise<Platform> {
     void ended.then((code) => reject(new Error(`it ended with ${code} before it was ready:\n${printed}`)))
   })
   const pids = () => childrenOf(child.pid ?? 0)
+  const extra: ExtraGateway[] = []
   return {
     page,
     dataDir: data,
     ws: `${page.replace(/^http/, 'ws')}/ws`,
     token: async (user) =>
       (await run(process.execPath, ['infra/token.ts', user], { cwd: root, env })).stdout.trim(),
+    mint: (user, rights = []) =>
+      mintToken(readTokenSecret(ensureTokenSecretFile(loadConfig(env))), user, tokenTtlSec, { rights }),
+    async addGateway(id) {
+      const gateway = await startGateway(id, data)
+      extra.push(gateway)
+      return gateway
+    },
     kill(role) {
       const pid = pids().find((one) => commandOf(one).includes(`${role}/main.ts`))
       if (pid === undefined) throw new Error(`${role} does not run`)
@@ -59,6 +86,7 @@ export async function startPlatform(dataDir?: string): Promise<Platform> {
     },
     processes: () => pids().map(commandOf),
     async stop(options = { keep: false }) {
+      await Promise.all(extra.map((gateway) => gateway.stop()))
       const started = pids()
       child.kill('SIGINT')
       const code = await ended
@@ -66,6 +94,47 @@ export async function startPlatform(dataDir?: string): Promise<Platform> {
       if (left.length > 0) throw new Error(`still running: ${left.join(' | ')}`)
       if (!options.keep) await rm(data, { recursive: true, force: true })
       return code
+    },
+  }
+}
+
+async function startGateway(id: string, dataDir: string): Promise<ExtraGateway> {
+  const engines = engineAddresses(dataDir)
+  if (!engines) throw new Error('the engines do not run')
+  const [port = 0, apiPort = 0] = await freePorts(2)
+  const env = {
+    ...process.env,
+    LONGWIRE_DATA: dataDir,
+    // As many as the supervisor chose before the engines had addresses.
+    LONGWIRE_PARTITIONS: String(loadConfig({ LONGWIRE_DATA: dataDir }).partitions),
+    LONGWIRE_KAFKA: engines.kafka.join(','),
+    LONGWIRE_REDIS: engines.redis,
+    LONGWIRE_CLICKHOUSE: engines.clickhouse,
+    LONGWIRE_TOKEN_SECRET_FILE: path.join(dataDir, 'token-secret'),
+    LONGWIRE_GATEWAY_ID: id,
+    LONGWIRE_PORT: String(port),
+    LONGWIRE_API_PORT: String(apiPort),
+  }
+  const child = spawn(process.execPath, ['gateway/main.ts'], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => {
+      printed = `${printed}${chunk}`.slice(-4_000)
+    })
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const untilMs = Date.now() + readyMsMax
+  await untilReady(`http://127.0.0.1:${apiPort}/ready`, () => child.exitCode !== null || Date.now() > untilMs)
+  if (child.exitCode !== null || Date.now() > untilMs)
+    throw new Error(`gateway ${id} is not ready:\n${printed}`)
+  return {
+    ws: `ws://127.0.0.1:${port}/ws`,
+    async stop() {
+      child.kill('SIGTERM')
+      await ended
     },
   }
 }

@@ -77,7 +77,7 @@ async function readOne(
     if (preview)
       history.add({ dev, op: 'preview', phase: 'ok', conv, seq: preview.seq, hash: hashOf(preview.content) })
   }
-  // Groups that were left are not in the list; what was seen of them can still be read.
+  // What was seen of a group can be read after it was left, whether or not it is listed still.
   const convs = new Set([...list.map((entry) => entry.conversationId), ...seen])
   for (const conv of convs) await readConversation(client, dev, conv, history, untilMs)
 }
