@@ -34,22 +34,27 @@ interface UserChannels {
   known: boolean
   /** False: it could not be asked. */
   asking: Promise<boolean> | null
+  /** Until it is asked again. */
+  waitMs: number
 }
 
-const RETRY_MS = 1_000
+const ROUND_MS = 1_000
+/** While the directory trails, everybody's groups are uncertain: asking on and on would hold it back further. */
+const WAIT_MS_MAX = 60_000
 const AT_ONCE = 8
 
 export function createChannelUsers(options: ChannelUsersOptions): ChannelUsers {
   const { reads, channels, counters, clock, log } = options
   const users = new Map<string, UserChannels>()
-  let stale = new Set<string>()
+  /** Who is to be asked again, and when. */
+  const stale = new Map<string, number>()
   let timed = false
   let losses = 0
 
   function of(user: string): UserChannels {
     let known = users.get(user)
     if (!known) {
-      known = { conversations: new Set(), known: false, asking: null }
+      known = { conversations: new Set(), known: false, asking: null, waitMs: ROUND_MS }
       users.set(user, known)
     }
     return known
@@ -70,7 +75,7 @@ export function createChannelUsers(options: ChannelUsersOptions): ChannelUsers {
       const { partial, channels: found } = await reads.channelsOf(user)
       if (users.get(user) !== mine) return true
       mine.known = !partial && losses === lossesBefore
-      if (!mine.known) askLater(user)
+      if (!mine.known) askLater(user, mine)
       await Promise.all(
         found.map((conversationId) => {
           mine.conversations.add(conversationId)
@@ -81,31 +86,34 @@ export function createChannelUsers(options: ChannelUsersOptions): ChannelUsers {
     } catch (error) {
       if (!(error instanceof Fault))
         log.error({ err: error }, 'asking for the groups of a user failed by a defect')
-      if (users.get(user) === mine) askLater(user)
+      if (users.get(user) === mine) askLater(user, mine)
       return false
     }
   }
 
-  function askLater(user: string, ms = RETRY_MS): void {
-    stale.add(user)
+  function askLater(user: string, mine: UserChannels): void {
+    stale.set(user, clock.now() + mine.waitMs)
+    mine.waitMs = Math.min(WAIT_MS_MAX, 2 * mine.waitMs)
+    schedule(ROUND_MS)
+  }
+
+  function schedule(ms: number): void {
     if (timed) return
     timed = true
     clock.after(ms, () => void askStale())
   }
 
   async function askStale(): Promise<void> {
-    const due = [...stale]
-    stale = new Set()
+    const now = clock.now()
+    const due = [...stale].flatMap(([user, at]) => (at <= now ? [user] : []))
     for (let at = 0; at < due.length; at += AT_ONCE) {
-      const answered = await Promise.all(due.slice(at, at + AT_ONCE).map(askAgain))
-      if (answered.includes(true)) continue
-      // The store does not answer: the others need not be tried now.
-      for (const user of due.slice(at + AT_ONCE)) stale.add(user)
-      break
+      const some = due.slice(at, at + AT_ONCE)
+      for (const user of some) stale.delete(user)
+      // Where the store does not answer the others need not be tried now.
+      if (!(await Promise.all(some.map(askAgain))).includes(true)) break
     }
     timed = false
-    const [next] = stale
-    if (next !== undefined) askLater(next)
+    if (stale.size > 0) schedule(ROUND_MS)
   }
 
   async function askAgain(user: string): Promise<boolean> {
@@ -142,8 +150,10 @@ export function createChannelUsers(options: ChannelUsersOptions): ChannelUsers {
       losses += 1
       for (const [user, mine] of users) {
         mine.known = false
-        askLater(user, 0)
+        mine.waitMs = ROUND_MS
+        stale.set(user, clock.now())
       }
+      schedule(0)
     },
   }
 }

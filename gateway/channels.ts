@@ -76,6 +76,10 @@ interface Entry {
   asking: Promise<void> | null
   /** Interest stands in the map until then; 0: it does not. */
   interestUntil: number
+  /** It stands since a moment ago: what came before did not come here. */
+  interestIsNew: boolean
+  /** Whatever came later than this came here. */
+  reach: number
   /** When it was first seen without members; 0: it has some. */
   emptySince: number
 }
@@ -103,6 +107,8 @@ export function createChannels(options: ChannelsOptions): Channels {
       held: [],
       asking: null,
       interestUntil: 0,
+      interestIsNew: false,
+      reach: 0,
       emptySince: 0,
     }
     entries.set(conversationId, entry)
@@ -121,32 +127,40 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
   }
 
+  const isUnsure = ({ pending, channel }: Entry): boolean => pending.size > 0 || !channel.sure
+  const mustAsk = (entry: Entry): boolean =>
+    !stopped && (isUnsure(entry) || (entry.interestIsNew && entry.channel.members.size > 0))
+
   function ask(entry: Entry): Promise<void> {
-    entry.asking ??= askUntilKnown(entry).finally(() => {
-      entry.asking = null
-    })
+    if (!entry.asking && !mustAsk(entry)) return Promise.resolve()
+    entry.asking ??= askUntilKnown(entry)
     return entry.asking
   }
 
   async function askUntilKnown(entry: Entry): Promise<void> {
     let waitMs = RETRY_MS_MIN
-    while (!stopped && (entry.pending.size > 0 || !entry.channel.sure)) {
+    while (mustAsk(entry)) {
       try {
-        if (await askOnce(entry)) continue
+        if (!isUnsure(entry)) await noteReach(entry)
+        else if (await askOnce(entry)) continue
       } catch (error) {
         if (!(error instanceof Fault)) log.error({ err: error }, 'asking for members failed by a defect')
       }
+      if (!mustAsk(entry)) break
       counters.channelAsksRepeated += 1
       await sleep(waitMs)
       waitMs = Math.min(RETRY_MS_MAX, 2 * waitMs)
     }
+    // In the same turn as the check: whoever comes now begins anew.
+    entry.asking = null
   }
 
   /** False: the answer was older than what has passed here. Rejects with a Fault where there is none. */
   async function askOnce(entry: Entry): Promise<boolean> {
     const { channel, conversationId, pending } = entry
     if (pending.size > 0 || channel.members.size > 0) await register(entry)
-    const upTo = channel.at === NONE ? await headOf(conversationId) : channel.since
+    if (channel.at === NONE) await noteReach(entry)
+    const upTo = channel.at === NONE ? entry.reach : channel.since
     const all = !channel.sure
     const asked = all ? [...connections.userNames()] : [...pending]
     counters.channelAsks += 1
@@ -158,20 +172,20 @@ export function createChannels(options: ChannelsOptions): Channels {
     for (const user of channel.members.keys()) options.onMember(user, conversationId)
     release(entry)
     const late = [...channel.members.keys()].filter((user) => !before.has(user))
-    if (late.length > 0) options.hint(late, conversationId, channel.at)
-    if (channel.members.size > 0 && entry.interestUntil === 0) await registerLate(entry)
+    if (late.length > 0) options.hint(late, conversationId, Math.max(channel.at, entry.reach))
+    if (channel.members.size > 0) await register(entry)
     return true
   }
 
-  /** What came between the answer and the interest went to other gateways only. */
-  async function registerLate(entry: Entry): Promise<void> {
-    const { channel, conversationId } = entry
-    await register(entry)
-    try {
-      options.hint(channel.members.keys(), conversationId, await headOf(conversationId))
-    } catch {
-      options.resync(channel.members.keys())
-    }
+  /** What came up to here may have gone to other gateways only, as the interest did not stand yet. */
+  async function noteReach(entry: Entry): Promise<void> {
+    const { conversationId } = entry
+    const isNew = entry.interestIsNew
+    const { partial, head } = await reads.headOf(conversationId)
+    if (partial) throw new Fault('unavailable', 'the head is not certain', { retriable: true })
+    entry.reach = head?.seq ?? 0
+    if (isNew) entry.interestIsNew = false
+    options.hint(entry.channel.members.keys(), conversationId, entry.reach)
   }
 
   function release(entry: Entry): void {
@@ -193,18 +207,13 @@ export function createChannels(options: ChannelsOptions): Channels {
     if (entry.held.length > limits.channelEventsHeldMax) entry.held.shift()
   }
 
-  async function headOf(conversationId: string): Promise<number> {
-    const { partial, head } = await reads.headOf(conversationId)
-    if (partial) throw new Fault('unavailable', 'the head is not certain', { retriable: true })
-    return head?.seq ?? 0
-  }
-
   async function register(entry: Entry): Promise<void> {
     if (entry.interestUntil > clock.now()) return
     const expiresAt = clock.now() + limits.onlineExpiryMs
     try {
       await online.registerInterest({ gateway, boot, expiresAt }, [entry.conversationId])
       entry.interestUntil = expiresAt
+      entry.interestIsNew = true
     } catch (error) {
       log.debug({ err: error }, 'interest in a large group was not registered')
       options.distrust()
@@ -219,7 +228,10 @@ export function createChannels(options: ChannelsOptions): Channels {
     for (const entry of chunk) {
       const wasThere = entry.interestUntil > now && !created.has(entry.conversationId)
       entry.interestUntil = expiresAt
-      if (!wasThere) options.resync(entry.channel.members.keys())
+      if (wasThere) continue
+      options.resync(entry.channel.members.keys())
+      entry.interestIsNew = true
+      void ask(entry)
     }
   }
 
@@ -264,11 +276,11 @@ export function createChannels(options: ChannelsOptions): Channels {
       const { channel } = entry
       const change = changeBy(item, named)
       pass(channel, item.seq, change, isHere)
-      for (const user of change.joined)
-        if (channel.members.has(user)) options.onMember(user, item.conversationId)
+      const joined = change.joined.filter((user) => channel.members.has(user))
+      for (const user of joined) options.onMember(user, item.conversationId)
+      if (item.seq < entry.reach) options.hint(joined, item.conversationId, entry.reach)
       show(entry, event, named.length > 0 ? new Set(named) : null)
-      if (channel.sure) return
-      hold(entry, event)
+      if (!channel.sure) hold(entry, event)
       void ask(entry)
     },
     deliverUnread(conversationId, seq) {

@@ -8,6 +8,8 @@ export interface MemoryOnlineMap extends OnlineMap {
   down: boolean
   /** It answers again, and knows nothing. */
   empty(): void
+  /** Who has members of this large group is lost, and nothing else. */
+  forgetInterest(conversationId: string): void
   readonly records: ReadonlyMap<string, OnlineRecord>
   readonly heads: ReadonlyMap<string, StreamHead>
   /** Large group → gateway → its interest. */
@@ -41,6 +43,9 @@ export function createMemoryOnlineMap(): MemoryOnlineMap {
     friendships: new Map(),
     empty() {
       for (const lost of [records, boots, heads, interests]) lost.clear()
+    },
+    forgetInterest(conversationId) {
+      interests.delete(conversationId)
     },
     async writeHeads(raised) {
       await up()

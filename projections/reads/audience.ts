@@ -7,26 +7,25 @@ import { valueIn } from '../latest.ts'
 import type { RedisReply } from '../ports.ts'
 import type { ChannelsAnswer } from '../reads.ts'
 import { pairs, strings } from './live.ts'
-import { readLive, type Sources, settledHeads, unavailable } from './sources.ts'
+import { reaches, readLive, type Sources, settledHeads, unavailable } from './sources.ts'
 
 const USERS_PER_CALL_MAX = 1_000
 
+/** Certain, where the directory has come to what the heads of all the user's groups were: one may let him in or become large there. */
 export async function channelsOf(sources: Sources, user: string): Promise<ChannelsAnswer> {
   const { live } = sources
-  const memberships = async (): Promise<string[]> => {
+  const { value, complete } = await readLive(sources, async () => {
+    const { listed } = await live.listOf(user)
+    const { settled } = await settledHeads(
+      sources,
+      listed.filter((stream) => parseStream(stream)?.kind === 'group'),
+    )
     const [facts] = await live.batch([['HGETALL', keys.memberships(user)]])
-    return [...pairs(facts)].flatMap(([stream, text]) =>
+    const groups = [...pairs(facts)].flatMap(([stream, text]) =>
       intervalsOf(parseFacts(text)).at(-1)?.toSeq === null ? [stream] : [],
     )
-  }
-  const { value, complete } = await readLive(sources, async () => {
-    const groups = await memberships()
     const flags = await live.batch(groups.map((id) => ['HGET', keys.group(id), 'large']))
-    const large = groups.filter((_, i) => valueIn(flags[i]) !== null)
-    const { settled } = await settledHeads(sources, large)
-    // Again: who was removed before he came here must not be taken for a member.
-    const now = new Set(large.length > 0 ? await memberships() : [])
-    return { settled, channels: large.filter((id) => now.has(id)) }
+    return { settled, channels: groups.filter((_, i) => valueIn(flags[i]) !== null) }
   })
   return { partial: !complete || !value.settled, channels: value.channels }
 }
@@ -39,9 +38,8 @@ export async function membersAmong(
 ): Promise<ReadonlyMap<string, number>> {
   const { live } = sources
   const { value, complete } = await readLive(sources, async () => {
-    const { heads } = await settledHeads(sources, [conversationId])
-    const applied = (await live.heads([conversationId])).get(conversationId)?.applied ?? 0
-    const known = Math.max(applied, heads.get(conversationId)?.applied ?? 0)
+    // First how far it has come, then the members: they cover that.
+    const reached = await reaches(sources, conversationId, atLeast)
     const found = new Map<string, number>()
     for (let at = 0; at < users.length; at += USERS_PER_CALL_MAX) {
       const some = users.slice(at, at + USERS_PER_CALL_MAX)
@@ -51,9 +49,9 @@ export async function membersAmong(
         if (joinedSeq > 0) found.set(user, joinedSeq)
       }
     }
-    return { known, found }
+    return { reached, found }
   })
-  if (!complete || value.known < atLeast) throw unavailable()
+  if (!complete || !value.reached) throw unavailable()
   return value.found
 }
 
