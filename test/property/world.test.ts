@@ -5,8 +5,10 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { LongwireError } from '../../client/error.ts'
 import type { Position, Verdict } from '../../schemas/accept.ts'
+import { limits } from '../../schemas/limits.ts'
 import type { Envelope } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
+import { names } from '../support/fanout-given.ts'
 import { asBuilt, withoutDedup } from '../support/partition-model/rules.ts'
 import { createWorld, type Device, type World } from '../support/world/world.ts'
 
@@ -29,8 +31,12 @@ afterEach(() => {
 const WORLDS = Number(process.env.LONGWIRE_WORLDS ?? 40)
 const SEED = Number(process.env.LONGWIRE_SEED ?? 1)
 const USERS = ['ann', 'bob', 'cid']
-/** Becomes a member of the group in the midst of it all. */
+/** Becomes a member of the groups in the midst of it all. */
 const LATE = 'dan'
+/** Is put out of them. */
+const REMOVED = 'eve'
+/** A large group is mostly people who are not there. */
+const ABSENT = names('absent', limits.groupNamedMembersMax)
 const ROLES = ['sequencer', 'fanout', 'gateway'] as const
 const FAULTY_MS = 30_000
 
@@ -85,12 +91,18 @@ function disturb(world: World): void {
   }
 }
 
-function say(world: World, devices: readonly Device[], group: string, told: Told, n: number): void {
+function say(
+  world: World,
+  devices: readonly Device[],
+  groups: readonly string[],
+  told: Told,
+  n: number,
+): void {
   const { random } = world
   const device = random.pick(devices)
   const text = `${device.user} ${n}`
   told.sent.add(text)
-  const to = random.chance(0.5) ? { conversationId: group } : { to: random.pick(USERS) }
+  const to = random.chance(0.6) ? { conversationId: random.pick(groups) } : { to: random.pick(USERS) }
   const settle = (outcome: Outcome) => told.outcomes.set(text, [...(told.outcomes.get(text) ?? []), outcome])
   device.client.send({ ...to, text }).then(
     ({ conversationId, seq }) => settle({ kind: 'committed', conversationId, seq }),
@@ -105,22 +117,29 @@ async function live(seed: number, versions = asBuilt.versions) {
   await clock.advance(10)
   for (const role of ROLES) for (const place of [0, 1]) void world.start(role, place)
   await clock.advance(3_000)
-  const connecting = [...USERS, 'bob', LATE].map((user) => world.connect(user))
+  const connecting = [...USERS, 'bob', LATE, REMOVED].map((user) => world.connect(user))
   await clock.advance(3_000)
   const devices = await Promise.all(connecting)
-  const creating = (devices[0] as Device).client.createGroup({ name: 'team', members: USERS })
+  const owner = (devices[0] as Device).client
+  const creating = [[], ABSENT].map((others) =>
+    owner.createGroup({ name: 'a group', members: [...USERS, REMOVED, ...others] }),
+  )
   await clock.advance(3_000)
-  const { conversationId: group } = await creating
+  const groups = (await Promise.all(creating)).map(({ conversationId }) => conversationId)
 
   const told: Told = { sent: new Set(), outcomes: new Map() }
   world.setTrailing(0.3)
   const until = clock.now() + FAULTY_MS
   const adding = clock.now() + random.int(FAULTY_MS / 2)
-  const speakers = devices.filter(({ user }) => user !== LATE)
+  const removing = clock.now() + random.int(FAULTY_MS)
+  const speakers = devices.filter(({ user }) => user !== LATE && user !== REMOVED)
   let added: Promise<unknown> | null = null
+  let removed: Promise<unknown> | null = null
   for (let n = 0; clock.now() < until; n++) {
-    say(world, speakers, group, told, n)
-    if (clock.now() >= adding) added ??= (devices[0] as Device).client.addMembers(group, [LATE])
+    say(world, speakers, groups, told, n)
+    if (clock.now() >= adding) added ??= Promise.all(groups.map((group) => owner.addMembers(group, [LATE])))
+    if (clock.now() >= removing)
+      removed ??= Promise.all(groups.map((group) => owner.removeMembers(group, [REMOVED])))
     if (random.chance(0.2)) disturb(world)
     await clock.advance(random.int(600))
   }
@@ -133,11 +152,15 @@ async function live(seed: number, versions = asBuilt.versions) {
   await clock.advance(90_000)
   world.reads.catchUp()
   await added
-  expect(world.reads.fromSeq(LATE, group)).toBeGreaterThan(1)
+  await removed
+  for (const group of groups) {
+    expect(world.reads.fromSeq(LATE, group)).toBeGreaterThan(1)
+    expect(world.reads.toSeq(REMOVED, group)).toBeGreaterThan(1)
+  }
   return { world, devices, told, hits: log.faults.hits() }
 }
 
-/** Every accepted message once, in order, at every member's every device; what a sender was told is true. */
+/** Every accepted message once, in order, at every device of all who were members then, and nowhere else; what a sender was told is true. */
 function judge(world: World, devices: readonly Device[], told: Told): void {
   const places = new Map<string, string[]>()
   for (const [stream, items] of world.reads.streams)
@@ -162,9 +185,9 @@ function judge(world: World, devices: readonly Device[], told: Told): void {
   for (const text of places.keys()) expect(told.sent.has(text), `"${text}" was sent`).toBe(true)
   for (const { user, client, messages } of devices) {
     for (const [stream, items] of world.reads.streams) {
-      const from = world.reads.fromSeq(user, stream)
-      const due =
-        from === undefined ? [] : items.filter((item) => item.kind === 'message' && item.seq >= from)
+      const from = world.reads.fromSeq(user, stream) ?? Number.POSITIVE_INFINITY
+      const to = world.reads.toSeq(user, stream) ?? Number.POSITIVE_INFINITY
+      const due = items.filter(({ kind, seq }) => kind === 'message' && seq >= from && seq <= to)
       const got = messages.filter((message) => message.conversationId === stream).map(({ seq }) => seq)
       expect(got, `${user} in ${stream}`).toEqual(due.map(({ seq }) => seq))
     }
