@@ -7,8 +7,9 @@ import { slotOf } from '../../../infra/redis/slot.ts'
 import { liveSink } from '../../../projections/live/sink.ts'
 import { readModels } from '../../../projections/reads.ts'
 import { START } from '../../../schemas/accept.ts'
-import { accepted } from '../../support/projections/accepted.ts'
+import { accepted, target } from '../../support/projections/accepted.ts'
 import { startEngines } from '../../support/projections/engines.ts'
+import { liveStore } from '../../support/projections/live-store.ts'
 import { startRedisCluster } from '../../support/redis-cluster.ts'
 
 const kinds = {
@@ -152,6 +153,54 @@ describe.each(Object.entries(kinds))('on %s', (_name, start) => {
     const again = await sink.begin(0, { begin: 0, end: 5 }, false)
     expect(again.offset).toBe(0)
     expect((await reads.heads('ann')).partial).toBe(true)
+  })
+
+  test('every kind of event finds all its keys in one place, and is read back', async () => {
+    const store = await liveStore(redis)
+    const [group, pair] = ['g:contract', 'p2p:x1:x2']
+    await store.put(
+      store.event(group, 'x1', 'GroupCreated', { members: ['x1', 'x2'] }),
+      store.event(group, 'x1', 'MessageSent', { mentions: ['x2'] }),
+      store.event(group, 'x2', 'Reacted', { target: target(2) }),
+      store.event(group, 'x1', 'MessagePinned', { target: target(2) }),
+      store.event(group, 'x1', 'RoleSet', { user: 'x2' }),
+      store.event(group, 'x1', 'MemberMuted', { user: 'x2', until: 8e15 }),
+      store.event(group, 'x1', 'GroupSet', { avatar: 'a.png' }),
+      store.event(group, 'x3', 'JoinRequested'),
+      store.event(group, 'x4', 'Observing'),
+      store.event(pair, 'x1', 'FriendRequested'),
+      store.event(pair, 'x2', 'FriendAnswered'),
+      store.event(pair, 'x2', 'Blocked'),
+      store.event(pair, 'x2', 'MessageSent'),
+      store.event('u:x1', 'x1', 'SettingSet', { key: `pin:${pair}`, value: '1' }),
+      store.event('u:x1', 'x1', 'ProfileSet', { name: 'X' }),
+      store.event('u:x2', 'x2', 'ReadMarked', { conversationId: group, seq: 2, ordinal: 0 }),
+    )
+    const { reads } = store
+    expect(await reads.group('x1', group)).toMatchObject({
+      partial: false,
+      group: { memberCount: 2, avatar: 'a.png', pinned: [2], requests: [{ userId: 'x3' }] },
+    })
+    expect(await reads.members('x4', group, {})).toMatchObject({
+      members: [
+        { userId: 'x1', role: 'owner' },
+        { userId: 'x2', role: 'admin', mutedUntil: 8e15 },
+      ],
+    })
+    expect(await reads.readers('x1', group, { seq: 2 })).toMatchObject({ readers: ['x2'] })
+    expect(await reads.history('x4', group, {})).toMatchObject({ fromSeq: 9 })
+    expect(await reads.history('x2', group, {})).toMatchObject({ reactions: [{ seq: 2, mine: true }] })
+    expect(await reads.relations('x2')).toMatchObject({ relations: [{ state: 'friend', blocked: true }] })
+    expect(await reads.profiles(['x1', 'x2'])).toMatchObject({ profiles: [{ name: 'X' }, { version: 0 }] })
+    expect(await reads.typingAudience('x1', pair)).toBeNull()
+    expect((await reads.conversations('x1', {})).conversations).toMatchObject([
+      { conversationId: pair, pinned: true, unread: 1 },
+      { conversationId: group, unread: 0 },
+    ])
+    expect((await reads.conversations('x2', {})).conversations).toMatchObject([
+      { conversationId: group, unread: 1, mentions: 1 },
+      { conversationId: pair, unread: 0 },
+    ])
   })
 })
 
