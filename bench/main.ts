@@ -1,6 +1,8 @@
 /** `npm run bench`: see `--help`. Exits 1 where anything was lost, doubled, refused or out of order. */
 import { Command, InvalidArgumentError } from 'commander'
+import { type ArchiveFlags, benchArchive } from './archive/run.ts'
 import { benchGroups, type GroupsFlags } from './groups/run.ts'
+import { benchOffline, type OfflineFlags } from './offline/run.ts'
 import { benchRates, type RatesFlags } from './rates.ts'
 
 /** Long enough for the broker's just-in-time compiler to be done with what is hot. */
@@ -46,5 +48,27 @@ program
   .addHelpText('after', PLATFORM)
   .action(async (flags: GroupsFlags) => {
     process.exitCode = await benchGroups(flags)
+  })
+program
+  .command('archive')
+  .description('How long pages and searches take that only a full archive can answer; on engines of its own.')
+  .option('--rows <n>', 'messages in the archive', positive, 1_000_000)
+  .option('--pages <n>', 'pages read in a measured run', positive, 2_000)
+  .option('--limit <n>', 'messages in a page', positive, 30)
+  .action(async (flags: ArchiveFlags) => {
+    process.exitCode = await benchArchive(flags)
+  })
+program
+  .command('offline')
+  .description(
+    'What a member of a great group is sent at login, after missing a little and after missing a lot.',
+  )
+  .option('--members <n>', 'members of the group', positive, 6_000)
+  .option('--missed <list>', 'messages missed', positives, [2_000, 200_000])
+  .option('--chats <n>', 'his other chats', positive, 20)
+  .option('--bytes <n>', 'bytes of text in a message', positive, 100)
+  .addHelpText('after', PLATFORM)
+  .action(async (flags: OfflineFlags) => {
+    process.exitCode = await benchOffline(flags)
   })
 await program.parseAsync()

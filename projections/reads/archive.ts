@@ -40,10 +40,13 @@ const ITEM_COLUMNS =
 export const VERSION_COLUMNS =
   'toString(seq) AS seq_, toString(version) AS version_, recalled, content_type, content, mentions, mention_all'
 
+/** For reads of a few rows: starting threads takes longer than the work. */
+const ONE_THREAD = 'SETTINGS max_threads = 1'
+
 export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick<Clock, 'now'>) {
   async function rows(where: string, params: Readonly<Record<string, unknown>>): Promise<Item[]> {
     const found = await clickhouse.query<Row>(
-      `SELECT ${ITEM_COLUMNS} FROM items WHERE conversation = {conversation:String} AND ${where} ORDER BY seq LIMIT 1 BY seq`,
+      `SELECT ${ITEM_COLUMNS} FROM items WHERE conversation = {conversation:String} AND ${where} ORDER BY seq LIMIT 1 BY seq ${ONE_THREAD}`,
       params,
     )
     return found.map(itemIn)
@@ -59,7 +62,7 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick
     const found = await clickhouse.query<VersionRow>(
       `SELECT ${VERSION_COLUMNS} FROM messages WHERE conversation = {conversation:String} AND version > seq
        AND (seq BETWEEN {from:UInt64} AND {to:UInt64} OR seq IN {targets:Array(UInt64)})
-       ORDER BY seq, version DESC LIMIT 1 BY seq`,
+       ORDER BY seq, version DESC LIMIT 1 BY seq ${ONE_THREAD}`,
       { conversation, from, to, targets: [...targets] },
     )
     return new Map(found.map((row) => [Number(row.seq_), row]))
@@ -98,7 +101,7 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick
       `SELECT conversation, toString(seq) AS seq_, ordinal_, toString(ms) AS ms_, joined, observes FROM (
          SELECT ${columns}, joined, false AS observes FROM membership WHERE ${mine}
          UNION ALL SELECT ${columns}, is_on, true FROM observing WHERE ${mine}
-       ) ORDER BY conversation, seq LIMIT 1 BY conversation, seq`,
+       ) ORDER BY conversation, seq LIMIT 1 BY conversation, seq ${ONE_THREAD}`,
       { user, conversations: [...conversations] },
     )
     const byConversation = new Map<string, { memberships: Fact[]; observing: Fact[] }>()
@@ -125,7 +128,7 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick
     async head(conversation: string) {
       const [row] = await clickhouse.query<{ seq_: string; ordinal_: string; time_ms_: string }>(
         `SELECT toString(seq) AS seq_, toString(ordinal) AS ordinal_, toString(time_ms) AS time_ms_ FROM items
-         WHERE conversation = {conversation:String} ORDER BY conversation DESC, items.seq DESC LIMIT 1`,
+         WHERE conversation = {conversation:String} ORDER BY conversation DESC, items.seq DESC LIMIT 1 ${ONE_THREAD}`,
         { conversation },
       )
       return row ? { seq: Number(row.seq_), ordinal: Number(row.ordinal_), time: Number(row.time_ms_) } : null
@@ -150,7 +153,7 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick
       const found = await clickhouse.query<{ seq_: string; target_: string }>(
         `SELECT toString(seq) AS seq_, toString(target_seq) AS target_ FROM changes
          WHERE conversation = {conversation:String} AND changes.seq > {after:UInt64}
-         ORDER BY changes.seq LIMIT 1 BY changes.seq LIMIT {max:UInt32}`,
+         ORDER BY changes.seq LIMIT 1 BY changes.seq LIMIT {max:UInt32} ${ONE_THREAD}`,
         { conversation, after, max },
       )
       return found.map(({ seq_, target_ }) => ({ seq: Number(seq_), target: Number(target_) }))
@@ -170,7 +173,7 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick
     async itemsOf(keys: readonly MessageKey[]): Promise<Item[]> {
       if (keys.length === 0) return []
       const found = await clickhouse.query<Row>(
-        `SELECT ${ITEM_COLUMNS} FROM items WHERE ${IN_KEYS} LIMIT 1 BY conversation, seq`,
+        `SELECT ${ITEM_COLUMNS} FROM items WHERE ${IN_KEYS} LIMIT 1 BY conversation, seq ${ONE_THREAD}`,
         keyParams(keys),
       )
       return found.map(itemIn)
