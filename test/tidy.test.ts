@@ -111,8 +111,8 @@ describe('the pure parts', () => {
     /^processors\/(conversation|user)\//,
     /^processors\/sequencer\/owner\.ts$/,
     /^processors\/fanout\/(plan|route)\.ts$/,
-    /^projections\/[^/]+\/(project|membership|unread|element|scripts)\.ts$/,
-    /^projections\/reads\/page\.ts$/,
+    /^projections\/[^/]+\/(project|membership|unread|element|scripts|forgetting)\.ts$/,
+    /^projections\/reads\/(page|policy|cursor)\.ts$/,
     /^gateway\/(session(-types|-open|-answers)?|push|outbox|bucket|gaps|wheel|command-(of|payload)|requests|refusal|values|content|bounds|close-codes|frames\/[^/]+)\.ts$/,
     /^client\/(outbox|ranges|conversation-log|messages|own-item|backoff)\.ts$/,
   ]
