@@ -7,7 +7,6 @@ import { createChannels } from '../../gateway/channels.ts'
 import { type Connection, createConnections } from '../../gateway/connections.ts'
 import { newCounters } from '../../gateway/counters.ts'
 import { createDeliveries } from '../../gateway/deliveries.ts'
-import { frameCodecs } from '../../gateway/frames/codecs.ts'
 import { createRegistry } from '../../gateway/registry.ts'
 import { silentLog } from '../../infra/log.ts'
 import { createMemoryOnlineMap } from '../../infra/memory/online-map.ts'
@@ -21,6 +20,7 @@ import type { ServerFrame } from '../../schemas/frames.ts'
 import { limits } from '../../schemas/limits.ts'
 import { Fault } from '../../schemas/ports.ts'
 import type { EventPayload } from '../../schemas/records.ts'
+import { connect, session } from './fake-connection.ts'
 import { eventOf, happening, names } from './fanout-given.ts'
 import type { Random } from './random.ts'
 
@@ -223,34 +223,18 @@ export async function runSchedule(random: Random, broken: Broken = {}): Promise<
   }
 
   const login = async (user: string): Promise<void> => {
-    const connection: Connection = {
-      id: `${user}-${clients.size}`,
-      codec: frameCodecs.json,
-      socket: { send: () => true, cork: (fn) => fn(), buffered: () => 0, entered() {}, end() {} },
-      session: { phase: 'entering' } as Connection['session'],
-      user: null,
-      push: null,
-      out: null,
-      entry: null,
-      registered: false,
-      resyncIn: 0,
-      typedAt: null,
-      presence: null,
-    }
-    connections.add(connection)
-    connections.bind(connection, user)
     const expiresAt = clock.now() + limits.onlineExpiryMs
-    const device = { deviceId: 'd', deviceType: 'test', loginAt: clock.now() }
-    connection.entry = { gateway: HERE, boot: 'b1', connection: connection.id, ...device, expiresAt }
+    const connection = connect(connections, user, { phase: 'entering', entry: { expiresAt } })
     clients.set(connection, { user, connection, shown: [], knownUpTo: 0 })
+    const isClosed = () => connection.socket === null
     const welcome = async () => {
-      connection.session = { phase: 'open' } as Connection['session']
+      connection.session = session('open')
       await readHeads(connection)
     }
     await registry.register(connection)
-    if (connection.session.phase === 'closed') return
+    if (isClosed()) return
     await channelUsers.enter(user)
-    if (connection.session.phase !== 'closed') await welcome()
+    if (!isClosed()) await welcome()
   }
   const logout = (user: string): void => {
     for (const connection of connections.byUser(user) ?? []) {

@@ -1,0 +1,47 @@
+/** Connections of a gateway without a transport: for tests of what lies behind it. */
+import type { Connection, Connections, Socket } from '../../gateway/connections.ts'
+import { frameCodecs } from '../../gateway/frames/codecs.ts'
+import type { OnlineEntry } from '../../processors/fanout/ports.ts'
+
+export type Phase = Connection['session']['phase']
+
+/** Only the phase of a session matters to what is not the session. */
+export const session = (phase: Phase) => ({ phase }) as Connection['session']
+
+const deaf: Socket = { send: () => true, cork: (fn) => fn(), buffered: () => 0, entered() {}, end() {} }
+let made = 0
+
+/** A connection of this user, logged in unless told otherwise. */
+export function connect(
+  connections: Pick<Connections, 'add' | 'bind'>,
+  user: string,
+  part: { phase?: Phase; socket?: Partial<Socket>; entry?: Partial<OnlineEntry> } = {},
+): Connection {
+  const id = `${user}-${made++}`
+  const connection: Connection = {
+    id,
+    codec: frameCodecs.json,
+    socket: { ...deaf, ...part.socket },
+    session: session(part.phase ?? 'open'),
+    user: null,
+    push: null,
+    out: null,
+    entry: {
+      gateway: 'g1',
+      boot: 'b1',
+      connection: id,
+      deviceId: 'd',
+      deviceType: 'test',
+      loginAt: 0,
+      expiresAt: Number.MAX_SAFE_INTEGER,
+      ...part.entry,
+    },
+    registered: false,
+    resyncIn: 0,
+    typedAt: null,
+    presence: null,
+  }
+  connections.add(connection)
+  connections.bind(connection, user)
+  return connection
+}
