@@ -71,6 +71,7 @@ const neverSent = new Set(['outbox_full', 'bad_call'])
 /** Outcomes that say nothing about whether it happened. */
 const unknown = new Set(['closed', 'timeout'])
 const meanwhileMsMax = 8_000
+const settleMsMax = 15_000
 let counter = 0
 
 export async function openDevice(options: DeviceOptions): Promise<Device> {
@@ -85,6 +86,7 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
   let pending = 0
   let client: Client
   let away = false
+  let gone = false
 
   const note = (entry: Omit<Entry, 't_mono' | 'proc' | 'dev'>) => history.add({ dev: name, ...entry })
   const open = async (): Promise<Client> => {
@@ -172,7 +174,7 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
       return pending
     },
     get totals() {
-      const live = away ? null : client.stats()
+      const live = gone ? null : client.stats()
       return {
         ...totals,
         reconnects: totals.reconnects + (live?.reconnects ?? 0),
@@ -197,12 +199,21 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
     },
     command: (op, conv, call) => command(op, conv, call),
     async bounce(awayMs, meanwhile) {
-      if (away || pending > 0) return
+      if (away) return
+      // Takes no more commands, and leaves when those under way have their outcome.
       away = true
+      const untilMs = performance.now() + settleMsMax
+      while (pending > 0 && performance.now() < untilMs) await sleep(50)
+      if (pending > 0) {
+        away = false
+        return
+      }
       settle()
+      gone = true
       await client.close()
       await Promise.all([sleep(awayMs), Promise.race([meanwhile(), sleep(meanwhileMsMax)])])
       client = await open()
+      gone = false
       away = false
     },
     async close() {

@@ -1,5 +1,5 @@
 /** The read at the end: each device anew, with another id, reads its list and every conversation from seq 1. */
-import { type Client, connect } from '../../../client/index.ts'
+import { type Client, connect, LongwireError } from '../../../client/index.ts'
 import { hashOfText } from '../checker/log.ts'
 import type { History } from '../history.ts'
 import { hashOf, type Placed } from './device.ts'
@@ -70,7 +70,7 @@ async function readOne(
   history: History,
   untilMs: number,
 ): Promise<void> {
-  const list = await client.conversations({ limit: 500 })
+  const { conversations: list } = await whole(() => client.conversationPage({ limit: 500 }), untilMs)
   history.add({ dev, op: 'listed', phase: 'ok', n: list.length })
   for (const { conversationId: conv, unread: n, mentions, mentionsAll, lastSeq: seq, preview } of list) {
     history.add({ dev, op: 'unread', phase: 'ok', conv, n, mentions, mentionsAll, seq })
@@ -91,12 +91,7 @@ async function readConversation(
 ): Promise<void> {
   history.add({ dev, op: 'readStart', phase: 'ok', conv })
   for (let after = 0; ; ) {
-    const page = await client.history(conv, { after, limit: pageLimit })
-    if (page.partial) {
-      if (performance.now() > untilMs) throw new Error(`${conv} could not be read to its end in time`)
-      await new Promise((resolve) => setTimeout(resolve, partialRetryMs))
-      continue
-    }
+    const page = await whole(() => client.history(conv, { after, limit: pageLimit }), untilMs)
     for (const { seq, packId, content } of page.messages)
       history.add({ dev, op: 'read', phase: 'ok', conv, seq, packId, hash: hashOf(content) })
     if (page.lastSeq > after) after = page.lastSeq
@@ -113,16 +108,23 @@ async function searchFor(
   untilMs: number,
 ): Promise<void> {
   const query = text.split(' ')[0] ?? ''
+  const found = await whole(() => client.search({ query }), untilMs)
+  const n = found.messages.filter((one) => one.conversationId === conv && one.seq === seq).length
+  history.add({ dev, op: 'search', phase: 'ok', conv, seq, n, hash: hashOfText(text) })
+  if (found.messages.length > n) throw new Error(`a search for a word of ${conv} seq ${seq} found others`)
+}
+
+/** Asks until the answer is whole: what trails, or has no time now, answers later. */
+async function whole<T extends { partial: boolean }>(ask: () => Promise<T>, untilMs: number): Promise<T> {
   for (;;) {
-    const page = await client.search({ query })
-    if (page.partial) {
-      if (performance.now() > untilMs) throw new Error(`no whole answer to a search in time`)
-      await new Promise((resolve) => setTimeout(resolve, partialRetryMs))
-      continue
+    const late = performance.now() > untilMs
+    try {
+      const answer = await ask()
+      if (!answer.partial) return answer
+      if (late) throw new Error('no whole answer in time')
+    } catch (error) {
+      if (late || !(error instanceof LongwireError && error.retry === 'same')) throw error
     }
-    const n = page.messages.filter((found) => found.conversationId === conv && found.seq === seq).length
-    history.add({ dev, op: 'search', phase: 'ok', conv, seq, n, hash: hashOfText(text) })
-    if (page.messages.length > n) throw new Error(`a search for a word of ${conv} seq ${seq} found others`)
-    return
+    await new Promise((resolve) => setTimeout(resolve, partialRetryMs))
   }
 }
