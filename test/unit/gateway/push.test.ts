@@ -59,6 +59,17 @@ describe('a window of pushes', () => {
     expect(resend(window, 400, limits).kind).toBe('slow')
   })
 
+  it('a stream in which something was recalled or edited is sent again before the others, in its own order', () => {
+    const window = state()
+    push(window, event(1, {}, 'g:quiet'), 0, limits)
+    for (const seq of [1, 2]) push(window, event(seq), 0, limits)
+    push(window, event(3, { kind: 'recalled', targetSeq: 1, content: null }), 0, limits)
+    const due = resend(window, 100, limits)
+    expect(
+      due.kind === 'resend' && due.events.map(({ item }) => `${item.conversationId} ${item.seq}`),
+    ).toEqual(['g:a 1', 'g:a 2', 'g:a 3', 'g:quiet 1'])
+  })
+
   it('a full window makes the connection slow, by count and by bytes', () => {
     const window = state()
     for (let seq = 1; seq <= limits.framesMax; seq++) push(window, event(seq), 0, limits)

@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest'
+import type { ChannelEvent } from '../../../gateway/channels.ts'
+import { createConnections } from '../../../gateway/connections.ts'
+import { newCounters } from '../../../gateway/counters.ts'
+import { createDeliveries } from '../../../gateway/deliveries.ts'
+import { pushLimits } from '../../../gateway/hub.ts'
+import { resend } from '../../../gateway/push.ts'
+import { silentLog } from '../../../infra/log.ts'
+import { createVirtualClock } from '../../../infra/memory/virtual-clock.ts'
+import { seal } from '../../../schemas/avro.ts'
+import type { ServerFrame } from '../../../schemas/frames.ts'
+import { type Delivery, type EventPayload, records } from '../../../schemas/records.ts'
+import { connect } from '../../support/fake-connection.ts'
+import { eventOf, happening } from '../../support/fanout-given.ts'
+
+const HALL = 'g:hall'
+
+/** A gateway's deliveries, with what each user is sent. Members of the hall here: ann and bob. */
+function gateway() {
+  const clock = createVirtualClock()
+  const connections = createConnections(8)
+  const counters = newCounters()
+  const told: string[] = []
+  const unread: number[] = []
+  const related: string[] = []
+  let gaps = 0
+  const say = (user: string | null, frame: ServerFrame): void => {
+    if (frame.type === 'event') told.push(`${user} ${frame.item.kind} ${frame.item.seq}`)
+    else if (frame.type === 'head') told.push(`${user} head ${frame.seq}`)
+    else if (frame.type === 'receipt') told.push(`${user} receipt of ${frame.userId} ${frame.seq}`)
+    else told.push(`${user} ${frame.type}`)
+  }
+  const members = ['ann', 'bob']
+  const deliveries = createDeliveries({
+    gatewayId: 'g1',
+    boot: 'b1',
+    connections,
+    hub: {
+      send: (connection, frame) => say(connection.user, frame),
+      input() {},
+      resync() {},
+    },
+    outbox: {
+      write: (connection, bytes) => say(connection.user, JSON.parse(bytes.toString()) as ServerFrame),
+      writeSoon() {},
+      flush() {},
+    },
+    channels: {
+      deliver: (event: ChannelEvent) => {
+        for (const user of members) deliveries.push(user, event)
+      },
+      deliverUnread: (_id, seq) => void unread.push(seq),
+      members: () => members,
+    },
+    counters,
+    clock,
+    log: silentLog,
+    onGap: () => {
+      gaps += 1
+    },
+    onRelation: (users) => void related.push(...users),
+    observeDeliveryMs() {},
+  })
+  let counter = 0
+  const deliver = (part: Partial<Delivery>) => {
+    const blank = { event: null, stream: HALL, headSeq: 0, recipients: [], channel: false, signal: null }
+    const delivery = { instance: 'f', partition: 0, counter: counter++, ...blank, answer: null, ...part }
+    deliveries.handle(seal(records.Delivery, delivery))
+    return told.splice(0)
+  }
+  const event = (seq: number, payload: EventPayload, stream = HALL): Partial<Delivery> => ({
+    stream,
+    event: eventOf(stream, seq, payload, { time: clock.now() }).bytes,
+  })
+  return { clock, connections, counters, deliver, event, unread, related, gaps: () => gaps }
+}
+const message = happening('MessageSent', {})
+const target = (seq: number) => ({ seq, ordinal: seq, sender: 'ann', time: 0, packId: Buffer.alloc(16, 1) })
+
+describe('a delivery', () => {
+  it('of a large group goes to those it names and to the members here, once each', () => {
+    const { connections, counters, deliver, event } = gateway()
+    for (const user of ['ann', 'bob', 'cid', 'dan']) connect(connections, user)
+    expect(deliver({ ...event(1, message), channel: true })).toEqual(['ann message 1', 'bob message 1'])
+    const removed = happening('MembersRemoved', { members: ['cid'] })
+    expect(deliver({ ...event(2, removed), channel: true, recipients: ['cid'] })).toEqual([
+      'cid removed 2',
+      'ann removed 2',
+      'bob removed 2',
+    ])
+    expect(counters).toMatchObject({ channelDeliveries: 2, pushed: 5 })
+  })
+
+  it('to an observer alone reaches no member', () => {
+    const { connections, deliver, event } = gateway()
+    for (const user of ['ann', 'eve']) connect(connections, user)
+    expect(deliver({ ...event(1, message), recipients: ['eve'] })).toEqual(['eve message 1'])
+  })
+
+  it('of what only its sender may know is pushed to nobody else, whomever it names', () => {
+    const { connections, deliver, event } = gateway()
+    for (const user of ['ann', 'bob']) connect(connections, user)
+    const blocked = happening('Blocked', { sender: 'ann', on: true })
+    expect(deliver({ ...event(1, blocked, 'p2p:ann:bob'), recipients: ['ann', 'bob'] })).toEqual([
+      'ann blocked 1',
+    ])
+  })
+
+  it('hints a large group’s head to the members here, and to those it names', () => {
+    const { connections, deliver } = gateway()
+    for (const user of ['ann', 'bob', 'eve']) connect(connections, user)
+    expect(deliver({ headSeq: 7, channel: true })).toEqual(['ann head 7', 'bob head 7'])
+    expect(deliver({ headSeq: 7, recipients: ['eve'] })).toEqual(['eve head 7'])
+  })
+
+  it('that cannot be read is hinted at, and leaves it open who is in the group', () => {
+    const { connections, deliver, unread } = gateway()
+    connect(connections, 'ann')
+    const { bytes, envelope } = eventOf(HALL, 4, message)
+    const unknown = Buffer.from(bytes)
+    // The fingerprint of a schema that nobody knows.
+    unknown.fill(0xee, unknown.indexOf(envelope.schema), unknown.indexOf(envelope.schema) + 8)
+    expect(deliver({ event: unknown, channel: true })).toEqual(['ann head 4'])
+    expect(unread).toEqual([4])
+  })
+
+  it('tells receipts and changed profiles to those concerned who are logged in', () => {
+    const { connections, counters, deliver } = gateway()
+    connect(connections, 'bob')
+    connect(connections, 'cid', { phase: 'entering' })
+    const receipt = { kind: 'receipt', user: 'ann', conversationId: 'p2p:ann:bob', seq: 9 } as const
+    expect(deliver({ signal: receipt, recipients: ['bob', 'cid'] })).toEqual(['bob receipt of ann 9'])
+    const profile = { kind: 'profile', user: 'ann', conversationId: '', seq: 0 } as const
+    expect(deliver({ signal: profile, recipients: ['bob'] })).toEqual(['bob profileChanged'])
+    expect(counters.signals).toBe(2)
+  })
+
+  it('that changes who is friends with whom says so', () => {
+    const { deliver, event, related } = gateway()
+    deliver({
+      ...event(1, happening('FriendAnswered', { accept: true }), 'p2p:ann:bob'),
+      recipients: ['ann', 'bob'],
+    })
+    deliver({ ...event(2, message, 'p2p:ann:bob'), recipients: ['ann', 'bob'] })
+    expect(related).toEqual(['ann', 'bob'])
+  })
+
+  it('that was lost is noticed by the next one', () => {
+    const { deliver, gaps } = gateway()
+    deliver({})
+    deliver({ counter: 5 })
+    expect(gaps()).toBe(1)
+  })
+
+  it('of a recall or an edit replaces what waits for its ack at every member of a large group, and is sent again first', () => {
+    const { clock, connections, deliver, event } = gateway()
+    const ann = connect(connections, 'ann')
+    const bob = connect(connections, 'bob')
+    deliver({ ...event(1, message, 'g:other'), recipients: ['ann', 'bob'] })
+    deliver({ ...event(1, message), channel: true })
+    const edited = { ...message, type: 'MessageEdited', target: target(1) } as unknown as EventPayload
+    deliver({ ...event(2, edited), channel: true })
+    deliver({ ...event(3, happening('MessageRecalled', { target: target(1) })), channel: true })
+    for (const { push } of [ann, bob]) {
+      if (!push) throw new Error('nothing was pushed')
+      const due = resend(push, clock.now() + pushLimits.ackTimeoutMs, pushLimits)
+      expect(
+        due.kind === 'resend' &&
+          due.events.map(({ item }) => [item.conversationId, item.seq, item.kind, item.content === null]),
+      ).toEqual([
+        [HALL, 1, 'message', true],
+        [HALL, 2, 'edited', true],
+        [HALL, 3, 'recalled', true],
+        ['g:other', 1, 'message', false],
+      ])
+    }
+  })
+})
