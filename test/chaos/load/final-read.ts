@@ -7,7 +7,7 @@ import { hashOf, type Placed } from './device.ts'
 const pageLimit = 200
 const partialRetryMs = 300
 const atOnce = 6
-const searchesPerDevice = 6
+const searchesPerDevice = 2
 
 export interface FinalRead {
   readonly urls: readonly string[]
