@@ -3,10 +3,14 @@ import { systemClock } from '../../../infra/clock.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { createRedis, type RedisClient } from '../../../infra/redis/client.ts'
 import { createRedisOnlineMap, type OnlineMap } from '../../../infra/redis/online-map.ts'
+import { createRedisSignalBus } from '../../../infra/redis/signal-bus.ts'
 import { slotOf } from '../../../infra/redis/slot.ts'
+import { callsFor } from '../../../projections/live/calls.ts'
 import { liveSink } from '../../../projections/live/sink.ts'
+import { KEEP_ALL } from '../../../projections/reads/policy.ts'
 import { readModels } from '../../../projections/reads.ts'
 import { START } from '../../../schemas/accept.ts'
+import { p2pId } from '../../../schemas/ids.ts'
 import { accepted, target } from '../../support/projections/accepted.ts'
 import { startEngines } from '../../support/projections/engines.ts'
 import { liveStore } from '../../support/projections/live-store.ts'
@@ -15,7 +19,7 @@ import { startRedisCluster } from '../../support/redis-cluster.ts'
 const kinds = {
   'one node': async () => {
     const engines = await startEngines({ clickhouse: false })
-    return { redis: engines.redis, stop: engines.stop }
+    return { redis: engines.redis, urls: [engines.redisEngine.url], stop: engines.stop }
   },
   'a cluster of three nodes': async () => {
     const cluster = await startRedisCluster()
@@ -23,6 +27,7 @@ const kinds = {
     await redis.ready(10_000)
     return {
       redis,
+      urls: cluster.urls,
       stop: async () => {
         await redis.close()
         cluster.stop()
@@ -44,11 +49,13 @@ const entry = (gateway: string, boot: string, connection: string, expiresAt = 2_
 describe.each(Object.entries(kinds))('on %s', (_name, start) => {
   let redis: RedisClient
   let map: OnlineMap
+  let urls: readonly string[]
   let stop: () => Promise<void>
 
   beforeAll(async () => {
     const started = await start()
     redis = started.redis
+    urls = started.urls
     stop = started.stop
     map = createRedisOnlineMap(redis)
   })
@@ -118,6 +125,67 @@ describe.each(Object.entries(kinds))('on %s', (_name, start) => {
     expect(await map.announced(['g1', 'g2'])).toEqual(new Map([['g1', 'b2']]))
     await map.retract('g1', 'b2')
     expect(await map.announced(['g1'])).toEqual(new Map())
+  })
+
+  test('interest in large groups is found by group, renewed, and taken back only by its own boot', async () => {
+    const groups = ['g:hall', 'g:arena', 'g:dome']
+    const of = (gateway: string, boot: string, expiresAt = 2_000) => ({ gateway, boot, expiresAt })
+    expect(await map.registerInterest(of('g1', 'b1'), groups)).toEqual(groups)
+    expect(await map.registerInterest(of('g2', 'b2'), ['g:hall'])).toEqual(['g:hall'])
+    expect(await map.registerInterest(of('g1', 'b1', 3_000), ['g:hall', 'g:new'])).toEqual(['g:new'])
+    const found = await map.interested(['g:hall', 'g:arena', 'g:nowhere'])
+    expect(found.get('g:hall')?.toSorted((a, b) => (a.gateway < b.gateway ? -1 : 1))).toEqual([
+      of('g1', 'b1', 3_000),
+      of('g2', 'b2'),
+    ])
+    expect(found.get('g:arena')).toEqual([of('g1', 'b1')])
+    expect(found.has('g:nowhere')).toBe(false)
+    await map.dropInterest('g1', 'b', groups)
+    await map.dropInterest('g1', 'another', groups)
+    expect((await map.interested(['g:dome'])).get('g:dome')).toHaveLength(1)
+    await map.dropInterest('g1', 'b1', groups)
+    expect((await map.interested(groups)).get('g:hall')).toEqual([of('g2', 'b2')])
+    expect((await map.interested(groups)).has('g:dome')).toBe(false)
+  })
+
+  test('interest that something else wrote is nobody’s', async () => {
+    await redis.batch([['HSET', 'lw:interest:{g:odd}', 'g1', 'nonsense', 'g2', 'b2;2000']])
+    expect((await map.interested(['g:odd'])).get('g:odd')).toEqual([
+      { gateway: 'g2', boot: 'b2', expiresAt: 2_000 },
+    ])
+  })
+
+  test('friends are those whom the directory says are so now, at most as many as asked for', async () => {
+    const pair = (other: string) =>
+      accepted({ stream: p2pId('fay', other), seq: 2, sender: other }, 'FriendAnswered', { accept: true })
+    const gone = accepted({ stream: p2pId('fay', 'hal'), seq: 3, sender: 'fay' }, 'FriendDeleted')
+    const written = [...['gus', 'hal', 'ivy'].map(pair), gone]
+    await redis.batch(callsFor(written, { force: false, policies: KEEP_ALL, now: 0 }).first)
+    const friends = async (max: number) => (await map.friends(['fay', 'nobody'], max)).get('fay')?.toSorted()
+    expect(await friends(10)).toEqual(['gus', 'ivy'])
+    expect(await friends(1)).toHaveLength(1)
+    expect((await map.friends(['nobody'], 10)).get('nobody')).toEqual([])
+  })
+
+  test('what is told to a gateway reaches the one that listens for it, and nobody else', async () => {
+    const buses = ['g1', 'g2'].map((name) => {
+      const heard: string[] = []
+      const bus = createRedisSignalBus({ urls, name }, redis, silentLog)
+      bus.listen(name, (text) => void heard.push(text))
+      return { bus, heard }
+    })
+    try {
+      const [first, second] = buses as [(typeof buses)[0], (typeof buses)[0]]
+      await until(async () => {
+        await first.bus.publish(['g1', 'g2'].map((gateway) => ({ gateway, text: `to ${gateway} ü ☃` })))
+        return first.heard.length > 0 && second.heard.length > 0
+      })
+      expect(new Set(first.heard)).toEqual(new Set(['to g1 ü ☃']))
+      expect(new Set(second.heard)).toEqual(new Set(['to g2 ü ☃']))
+      await first.bus.publish([{ gateway: 'nobody', text: 'is lost' }])
+    } finally {
+      for (const { bus } of buses) await bus.close()
+    }
   })
 
   test('heads are raised and never lowered; lists only grow', async () => {
@@ -204,6 +272,38 @@ describe.each(Object.entries(kinds))('on %s', (_name, start) => {
   })
 })
 
+test('a gateway that listens hears again after Redis hung, and after its connection was cut', async () => {
+  const engines = await startEngines({ clickhouse: false })
+  const bus = createRedisSignalBus({ urls: [engines.redisEngine.url], name: 'g1' }, engines.redis, silentLog)
+  let heard = 0
+  bus.listen('g1', () => {
+    heard += 1
+  })
+  const hears = async () => {
+    const before = heard
+    await until(async () => {
+      await bus.publish([{ gateway: 'g1', text: 'x' }]).catch(() => {})
+      return heard > before
+    })
+  }
+  try {
+    await hears()
+    engines.redisEngine.pause()
+    await expect(bus.publish([{ gateway: 'g1', text: 'x' }])).rejects.toMatchObject({
+      code: 'redis_unavailable',
+    })
+    engines.redisEngine.resume()
+    await hears()
+    await engines.redis.ready(10_000)
+    await engines.redis.batch([['CLIENT', 'KILL', 'TYPE', 'pubsub']])
+    await hears()
+  } finally {
+    engines.redisEngine.resume()
+    await bus.close()
+    await engines.stop()
+  }
+})
+
 test('slots are those of the specification', () => {
   expect(slotOf('123456789')).toBe(0x31c3 % 16_384)
   expect(slotOf('lw:head:{abc}')).toBe(slotOf('abc'))
@@ -225,3 +325,10 @@ test('a Redis that hangs costs a caller half a second and queues nothing', async
     await engines.stop()
   }
 })
+
+async function until(done: () => Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 20_000; !(await done()); ) {
+    if (Date.now() > end) throw new Error('it did not happen in time')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
