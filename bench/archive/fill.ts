@@ -1,4 +1,5 @@
 /** A full archive, made by the engine itself, with heads and memberships of one reader in Redis. */
+import { readFileSync } from 'node:fs'
 import type { ClickHouse } from '../../infra/clickhouse/client.ts'
 import { systemClock } from '../../infra/clock.ts'
 import { silentLog } from '../../infra/log.ts'
@@ -22,12 +23,22 @@ const SINGLE = { share: 0.5, conversations: 500, prefix: 'p2p:peer' }
 const NEWEST_MS = Date.now() - 60_000
 const ROWS_PER_INSERT = 200_000
 
-/** Twelve words in Latin letters and six in Chinese for each; some come up in every tenth message, most in few. */
-const TEXT = `arrayStringConcat(arrayConcat(
-  arrayMap(i -> concat('word', toString(intDiv(cityHash64(number, i) % 1000003, 1 + cityHash64(i, number) % 1000))), range(12)),
-  arrayMap(i -> concat(char(0xE4 + cityHash64(number, i, 1) % 5, 0x80 + cityHash64(number, i, 2) % 64, 0x80 + cityHash64(number, i, 3) % 64),
-                       char(0xE4 + cityHash64(number, i, 4) % 5, 0x80 + cityHash64(number, i, 5) % 64, 0x80 + cityHash64(number, i, 6) % 64)), range(6))
-), ' ')`
+/** Twelve words of this project's own pages and eight Chinese characters for each message, common ones more often than rare ones. */
+const pick = (list: string, i: string) =>
+  `{${list}:Array(String)}[1 + toUInt32(length({${list}:Array(String)}) * pow((cityHash64(number, ${i}) % 1000003) / 1000003, 3))]`
+const TEXT = `concat(arrayStringConcat(arrayMap(i -> ${pick('words', 'i')}, range(12)), ' '), ' ',
+  arrayStringConcat(arrayMap(i -> ${pick('characters', 'i + 100')}, range(8))))`
+
+/** From common to rare. */
+export function vocabulary(): { readonly words: string[]; readonly characters: string[] } {
+  const counts = new Map<string, number>()
+  for (const page of ['README.md', 'docs/architecture.md', 'docs/operations.md', 'docs/protocol.md']) {
+    const text = readFileSync(new URL(`../../${page}`, import.meta.url), 'utf8')
+    for (const [word] of text.matchAll(/[A-Za-z]{2,}/g)) counts.set(word, (counts.get(word) ?? 0) + 1)
+  }
+  const words = [...counts].sort(([, a], [, b]) => b - a).map(([word]) => word)
+  return { words, characters: Array.from({ length: 2_500 }, (_, i) => String.fromCodePoint(0x4e00 + 7 * i)) }
+}
 
 export async function fill(
   clickhouse: ClickHouse,
@@ -36,6 +47,7 @@ export async function fill(
   progress: (done: number) => void,
 ): Promise<Filled> {
   const conversations: { id: string; seqs: number }[] = []
+  const texts = vocabulary()
   let done = 0
   for (const { share, conversations: count, prefix } of [GREAT, MIDDLING, SINGLE]) {
     const seqs = Math.max(1, Math.round((rows * share) / count))
@@ -46,6 +58,7 @@ export async function fill(
       const params = {
         ...{ from, count: Math.min(ROWS_PER_INSERT, count * seqs - from), seqs, prefix, suffix },
         newest: NEWEST_MS,
+        ...texts,
       }
       await clickhouse.command(insertInto('items', ITEM), params)
       await clickhouse.command(insertInto('messages', MESSAGE), params)

@@ -13,7 +13,7 @@ import { machine, writeResult } from '../report.ts'
 import { usageOf } from '../support/processes.ts'
 import { createSamples, type Summary } from '../support/samples.ts'
 import { createProgress, grouped, ms, table } from '../support/table.ts'
-import { type Filled, fill } from './fill.ts'
+import { type Filled, fill, vocabulary } from './fill.ts'
 
 export interface ArchiveFlags {
   readonly rows: number
@@ -128,21 +128,30 @@ async function measureAll({ open, filled, flags, engineCpuSec, insert }: Scene):
       const answer = await reads.search(reader, { query: queryOf() })
       if (answer.code !== null) throw new Error(answer.code)
     }
+  const { words, characters } = vocabulary()
+  const rare = (list: readonly string[]): string => list[list.length - 1 - random(200)] ?? ''
+  const common = (list: readonly string[]): string => list[20 + random(80)] ?? ''
   const runs: { name: string; atOnce: number; count: number; work: Work; inserts?: boolean }[] = [
     { name: 'page, anywhere', atOnce: 1, count: pages, work: anywhere },
     { name: 'page, anywhere', atOnce: 8, count: pages, work: anywhere },
     { name: 'page, anywhere, rows coming in', atOnce: 8, count: pages, work: anywhere, inserts: true },
     { name: 'page, the same for 64 at once', atOnce: 64, count: 8 * pages, work: together },
+    { name: 'search, a rare word', atOnce: 1, count: 60, work: finding(() => rare(words)) },
+    { name: 'search, a common word', atOnce: 1, count: 60, work: finding(() => common(words)) },
     {
-      name: 'search, a rare word',
+      name: 'search, two words',
       atOnce: 1,
       count: 60,
-      work: finding(() => `word${100_000 + random(800_000)}`),
+      work: finding(() => `${rare(words)} ${common(words)}`),
     },
-    { name: 'search, a common word', atOnce: 1, count: 60, work: finding(() => `word${random(50)} `) },
-    { name: 'search, two Chinese characters', atOnce: 1, count: 60, work: finding(() => wide() + wide()) },
-    { name: 'search, one Chinese character', atOnce: 1, count: 60, work: finding(wide) },
-    { name: 'search, one letter', atOnce: 1, count: 20, work: finding(() => 'w') },
+    {
+      name: 'search, two Chinese characters',
+      atOnce: 1,
+      count: 60,
+      work: finding(() => rare(characters) + common(characters)),
+    },
+    { name: 'search, one Chinese character', atOnce: 1, count: 60, work: finding(() => rare(characters)) },
+    { name: 'search, one letter', atOnce: 1, count: 20, work: finding(() => 'e') },
   ]
   await timed(open(), WARM_UP, 4, anywhere)
   const timings: Timing[] = []
@@ -165,10 +174,6 @@ async function measureAll({ open, filled, flags, engineCpuSec, insert }: Scene):
   }
   return timings
 }
-
-/** A character of the range that the archive is filled with. */
-const wide = (): string =>
-  Buffer.from([0xe5, 0x80 + Math.floor(Math.random() * 64), 0x80 + Math.floor(Math.random() * 64)]).toString()
 
 async function timed(reads: ReadModels, count: number, atOnce: number, work: Work) {
   const samples = createSamples()

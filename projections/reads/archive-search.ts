@@ -10,6 +10,8 @@ export interface SearchPlace {
   readonly seq: number
 }
 
+export const placeOf = (conversation: string, seq: number): string => `${conversation} ${seq}`
+
 export interface CandidatesAsk {
   readonly user: string
   readonly terms: readonly string[]
@@ -24,12 +26,18 @@ export interface CandidatesAsk {
   readonly max: number
 }
 
+/** A message in its newest version. */
 export interface FoundVersion extends VersionRow {
   readonly conversation: string
+  readonly ordinal_: string
+  readonly ms_: string
+  readonly sender: string
+  readonly pack_id: string
   readonly matches: boolean
 }
 
-const QUERY_LIMITS: QueryLimits = { rowsMax: 3_000_000, timeMsMax: 1_000 }
+/** Half a million rows are a third of a second's work of a core. */
+const QUERY_LIMITS: QueryLimits = { rowsMax: 500_000, timeMsMax: 1_000 }
 const FOREVER_SEQ = 'toUInt64(9007199254740991)'
 
 /** The same form as `search_text` has. */
@@ -109,9 +117,25 @@ export function archiveSearch(clickhouse: Pick<ArchivePort, 'query'>) {
     async newest(keys: readonly MessageKey[], terms: readonly string[]): Promise<FoundVersion[]> {
       if (keys.length === 0) return []
       return clickhouse.query<FoundVersion>(
-        `SELECT conversation, ${VERSION_COLUMNS}, ${matching(terms)} AS matches FROM messages
+        `SELECT conversation, ${VERSION_COLUMNS}, toString(ordinal) AS ordinal_, toString(toUnixTimestamp64Milli(time)) AS ms_,
+           sender, pack_id, ${matching(terms)} AS matches FROM messages
          WHERE ${IN_KEYS} ORDER BY conversation, messages.seq, version DESC LIMIT 1 BY conversation, messages.seq`,
         { ...termParams(terms), ...keyParams(keys) },
+      )
+    },
+
+    /** What messages reply to, by `placeOf`; null: to nothing. Those that the archive does not hold are left out. */
+    async repliesOf(keys: readonly MessageKey[]): Promise<Map<string, number | null>> {
+      if (keys.length === 0) return new Map()
+      const found = await clickhouse.query<{ conversation: string; seq_: string; reply: string | null }>(
+        `SELECT conversation, toString(seq) AS seq_, toString(reply_to) AS reply FROM items WHERE ${IN_KEYS}`,
+        keyParams(keys),
+      )
+      return new Map(
+        found.map(({ conversation, seq_, reply }) => [
+          placeOf(conversation, Number(seq_)),
+          reply === null ? null : Number(reply),
+        ]),
       )
     },
 

@@ -169,16 +169,6 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick
       return new Map(found.map(({ conversation, newest }) => [conversation, Number(newest)]))
     },
 
-    /** Items as they came, of several conversations; those that the archive does not hold are left out. */
-    async itemsOf(keys: readonly MessageKey[]): Promise<Item[]> {
-      if (keys.length === 0) return []
-      const found = await clickhouse.query<Row>(
-        `SELECT ${ITEM_COLUMNS} FROM items WHERE ${IN_KEYS} LIMIT 1 BY conversation, seq ${ONE_THREAD}`,
-        keyParams(keys),
-      )
-      return found.map(itemIn)
-    },
-
     async byPackId(user: string, conversation: string, packId: string): Promise<Item | null> {
       const params = { user, conversation, packId }
       const [item] = await rows('pack_id = {packId:String} AND sender = {user:String}', params)
@@ -246,9 +236,7 @@ function applied(item: Item, changed: ReadonlyMap<number, VersionRow>): Item {
   return row ? inVersion(item, row) : item
 }
 
-/** A message in its newest version. */
-export function inVersion(item: Item, row: VersionRow): Item {
-  if (Number(row.version_) === item.seq) return item
+function inVersion(item: Item, row: VersionRow): Item {
   const change = {
     ...item,
     seq: Number(row.version_),

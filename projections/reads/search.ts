@@ -3,12 +3,13 @@
  * and widths. Newest first. What the archive does not know yet, Redis tells: a recalled message is never found.
  */
 import type { Item } from '../../schemas/frames.ts'
+import { hiddenItem } from '../../schemas/item.ts'
 import { limits } from '../../schemas/limits.ts'
 import { Fault } from '../../schemas/ports.ts'
 import { ALWAYS, mayRead, readableOf } from '../directory/membership.ts'
 import type { Refused, SearchAnswer, SearchRequest } from '../reads.ts'
-import { inVersion, type MessageKey } from './archive.ts'
-import type { ArchiveSearch, SearchPlace } from './archive-search.ts'
+import type { MessageKey } from './archive.ts'
+import { type ArchiveSearch, type FoundVersion, placeOf, type SearchPlace } from './archive-search.ts'
 import type { Guard } from './guard.ts'
 import { heads } from './lists.ts'
 import { bytesOf } from './page.ts'
@@ -37,6 +38,8 @@ const STEPWISE = [DAY_MS, 30 * DAY_MS, 365 * DAY_MS, Number.POSITIVE_INFINITY]
 const ROUNDS_MAX = 10
 /** Conversations whose newest event must be in the archive for an answer to be called whole. */
 const HEADS_CHECKED_MAX = 100
+/** Candidates beyond a page, for those that turn out not to match any more or to lie between memberships. */
+const MORE = 5
 const TOP: SearchPlace = { time: 9_000_000_000_000, conversation: '', seq: 0 }
 
 export async function search(
@@ -114,7 +117,7 @@ async function collect(sources: SearchSources, user: string, ask: Collecting) {
     p2p: horizonOf(policies.p2p, 0, now).time,
     group: horizonOf(policies.group, 0, now).time,
   }
-  const max = 2 * limit + 10
+  const max = limit + MORE
   const start = Math.min(from.time, now)
   const items: Item[] = []
   let [windows, window] = [WHOLE, 0]
@@ -137,7 +140,7 @@ async function collect(sources: SearchSources, user: string, ask: Collecting) {
     const checked = await check(sources, user, places, terms)
     partial ||= checked.partial
     for (const place of places) {
-      const item = checked.items.get(keyOf(place.conversation, place.seq))
+      const item = checked.items.get(placeOf(place.conversation, place.seq))
       if (item) {
         bytes += bytesOf(item)
         if (items.length === limit || (bytes > limits.pageBytesMax && items.length > 0)) return answer(below)
@@ -165,8 +168,6 @@ async function orTooMuch<T>(work: Promise<T>): Promise<T | null> {
   }
 }
 
-const keyOf = (conversation: string, seq: number): string => `${conversation} ${seq}`
-
 /** Those of the candidates that this user may read and that match as they stand now, by place. `partial`: of some it is not certain. */
 async function check(
   sources: SearchSources,
@@ -190,8 +191,7 @@ async function check(
     terms,
   )
   const matching = versions.filter(({ recalled, matches }) => !recalled && matches)
-  const found = await archive.itemsOf(matching.map(({ conversation, seq_ }) => [conversation, Number(seq_)]))
-  const byKey = new Map(found.map((item) => [keyOf(item.conversationId, item.seq), item]))
+  const replies = await find.repliesOf(matching.map(({ conversation, seq_ }) => [conversation, Number(seq_)]))
   const latest = await newerChanges(
     sources,
     [...new Set(matching.map(({ conversation }) => conversation))],
@@ -200,14 +200,33 @@ async function check(
   let partial = latest.partial
   const items = new Map<string, Item>()
   for (const version of matching) {
-    const item = byKey.get(keyOf(version.conversation, Number(version.seq_)))
+    const place = placeOf(version.conversation, Number(version.seq_))
+    const replyTo = replies.get(place)
     const of = latest.of(version.conversation)
-    const change = item && of.changes.get(item.seq)
-    if (!item || change === 'e' || of.unsure) partial = true
-    else if (change !== 'r' && !of.hides(item))
-      items.set(keyOf(item.conversationId, item.seq), inVersion(item, version))
+    const change = of.changes.get(Number(version.seq_))
+    const item = itemOf(version, replyTo ?? null)
+    if (replyTo === undefined || change === 'e' || of.unsure) partial = true
+    else if (change !== 'r' && !of.hides(item)) items.set(place, item)
   }
   return { partial, items }
+}
+
+function itemOf(version: FoundVersion, replyTo: number | null): Item {
+  const [seq, changed] = [Number(version.seq_), Number(version.version_)]
+  return {
+    ...hiddenItem(version.conversation, seq),
+    kind: 'message',
+    ordinal: Number(version.ordinal_),
+    time: Number(version.ms_),
+    senderId: version.sender,
+    packId: version.pack_id,
+    contentType: version.content_type,
+    content: version.content,
+    mentions: version.mentions,
+    mentionAll: version.mention_all,
+    replyTo,
+    targetSeq: changed === seq ? null : changed,
+  }
 }
 
 interface Latest {
