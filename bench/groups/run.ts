@@ -102,7 +102,7 @@ async function measure(
   const scene: Scene = { platform, stores, listeners, sender, textBytes: flags.bytes }
   const run = async (roster: Roster, sending: Omit<Sending, 'conversationId' | 'members' | 'quietMs'>) => {
     const { conversationId, members } = roster
-    const cost = await costOf(scene, { conversationId, members, quietMs: QUIET_MS, ...sending })
+    const cost = await costOf(scene, { ...sending, conversationId, members, quietMs: QUIET_MS })
     console.log(
       `  ${grouped(members).padStart(9)} members, ${grouped(cost.online)} online ${isClean(cost) ? '✔' : '✘'}  received ${ms(cost.received.p50Ms)} / ${ms(cost.received.p99Ms)}`,
     )
