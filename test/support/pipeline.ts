@@ -2,6 +2,7 @@
  * All roles in one process: gateways on real sockets, sequencer, fan-out and projections on the log in memory, with a real
  * Redis and ClickHouse behind the read models. What a client can be told here is what the platform tells.
  */
+import type { Counters } from '../../gateway/counters.ts'
 import { newBoot, startGateway } from '../../gateway/gateway.ts'
 import { mintToken, type Right, verifier } from '../../gateway/tokens.ts'
 import { openPublicPort } from '../../gateway/transports/websocket.ts'
@@ -12,10 +13,12 @@ import { createMemorySignalBus } from '../../infra/memory/signal-bus.ts'
 import { createMetrics } from '../../infra/metrics.ts'
 import { createRedisOnlineMap } from '../../infra/redis/online-map.ts'
 import { startFanout } from '../../processors/fanout/fanout.ts'
+import type { FanoutStats } from '../../processors/fanout/stats.ts'
 import { startSequencer } from '../../processors/sequencer/sequencer.ts'
 import { archiveSink } from '../../projections/archive/sink.ts'
 import { deadLetters } from '../../projections/dead-letters.ts'
 import { liveSink } from '../../projections/live/sink.ts'
+import type { RedisPort } from '../../projections/ports.ts'
 import { createReader } from '../../projections/reader.ts'
 import { readModels } from '../../projections/reads.ts'
 import type { ServerFrame } from '../../schemas/frames.ts'
@@ -41,6 +44,10 @@ export interface Person extends RawClient {
 export interface Pipeline {
   /** Gateways to connect to. */
   readonly urls: readonly string[]
+  readonly redis: RedisPort
+  readonly fanout: FanoutStats
+  /** Of each gateway. */
+  readonly counters: readonly Counters[]
   /** Server and broker time from now on, ahead of the machine's by so much. */
   skew(ms: number): void
   now(): number
@@ -123,6 +130,9 @@ export async function startPipeline(gateways = 3): Promise<Pipeline> {
 
   return {
     urls,
+    redis,
+    fanout: fanout.stats,
+    counters: started.map(({ gateway }) => gateway.counters),
     skew(ms) {
       skewMs = ms
     },
