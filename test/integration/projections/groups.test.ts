@@ -180,6 +180,13 @@ describe('a large group', () => {
     expect(await store.reads.group('bob', 'g:small')).toMatchObject({ group: { large: false } })
   })
 
+  test('that a small one may have become, while the directory trails, is not ruled out', async () => {
+    await groupOf(['bob'])
+    expect(await store.reads.channelsOf('ann')).toEqual({ partial: false, channels: [] })
+    await store.raise(stream, 9)
+    expect(await store.reads.channelsOf('ann')).toEqual({ partial: true, channels: [] })
+  })
+
   test('is no certain channel while the directory trails', async () => {
     await groupOf(members)
     await store.raise(stream, 5)
