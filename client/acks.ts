@@ -16,6 +16,8 @@ export interface Acks {
   /** It is known now which streams there are: a client that begins again from the store must not take others for old ones. */
   baseline(): void
   flush(): Promise<void>
+  /** Resolves when the store has what is held of the stream now, or could not take it. */
+  kept(log: ConversationLog): Promise<void>
 }
 
 export interface AcksDeps {
@@ -107,5 +109,10 @@ export function createAcks(deps: AcksDeps): Acks {
       else arm(ACK_AFTER_MS)
     },
     flush,
+    async kept(log) {
+      await flush()
+      // One that was under way when this stream moved did not have it.
+      if (dirty.has(log)) await flush()
+    },
   }
 }

@@ -10,9 +10,9 @@ import {
   changesTold,
   firstWaiting,
   giveChangesUp,
-  heldRanges,
   isBehind,
   lacksChanges,
+  rangesToSync,
 } from './conversation-log.ts'
 import { LongwireError } from './error.ts'
 import { coarse } from './ranges.ts'
@@ -127,7 +127,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   /** Recalls and edits must be asked for before anything else of it. */
   const mustSync = (log: ConversationLog): boolean =>
     !isUserStream(log.conversationId) &&
-    (lacksChanges(log) || (unsynced.has(log) && log.changesUpTo < log.target && heldRanges(log).length > 0))
+    (lacksChanges(log) || (unsynced.has(log) && log.changesUpTo < log.target && rangesToSync(log).length > 0))
 
   function behind(log: ConversationLog): void {
     if (!isOnline || scheduled.has(log)) return
@@ -266,7 +266,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     const { conversationId } = log
     for (let fruitless = 0; mine === epoch; ) {
       const { changesUpTo, heldApart, position } = log
-      const ranges = [...coarse(heldRanges(log), limits.rangesPerSyncMax)]
+      const ranges = [...coarse(rangesToSync(log), limits.rangesPerSyncMax)]
       const answer = await requests
         .ask({ type: 'sync', conversationId, ranges, changesUpTo })
         .catch((error: unknown) => {

@@ -362,7 +362,8 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
         clock.after(0, streams.release)
       }
     }
-    baseline = () => ready(null)
+    // Not before the store knows where this began: after a crash nobody could say what was told.
+    baseline = () => void acks.flush().then(() => ready(null))
     if (options.url.length === 0) failWith(new LongwireError('bad_call', 'No address.'))
     else connection.start()
   })

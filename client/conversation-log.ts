@@ -3,13 +3,15 @@
  * seq, each once. Pure bookkeeping; who fetches what is missing is not decided here.
  */
 
-import { type Range, withRange } from './ranges.ts'
+import { type Range, within, withRange } from './ranges.ts'
 import type { Held } from './store.ts'
 import type { Item } from './wire.ts'
 
 /** Items beyond a gap that are kept until it is filled; more are dropped and read again with the gap. */
 const WAITING_MAX = 512
 const ORDINALS_MAX = 32
+/** An earlier run that crashed may have told so many events that the store was not told of. */
+const UNKEPT_MAX = 1_000
 export const UNSTARTED = -1
 
 export interface ConversationLog {
@@ -24,11 +26,15 @@ export interface ConversationLog {
   /** Handlers that have not settled yet, by seq. */
   unsettled: Set<number> | null
   waiting: Map<number, Item> | null
-  /** Recalls and edits above the position that went out early, in a sync. */
+  /** Recalls and edits that went out early, in a sync, and must not go out again. */
   told: Set<number> | null
   /** First seq of the range that ends at position: everything in it was given in order. */
   heldFrom: number
   heldApart: readonly Range[]
+  /** An earlier run may have told events up to here: it need not have come to keep its position. */
+  unkeptUpTo: number
+  /** Such events that were then jumped over: perhaps held, perhaps not. */
+  unkept: readonly Range[]
   /** Recalls and edits of what is held are told up to here. Below the position: a jump left some out. */
   changesUpTo: number
   /** Newest (seq, ordinal) pairs, flat. */
@@ -46,6 +52,8 @@ export const createLog = (conversationId: string): ConversationLog => ({
   told: null,
   heldFrom: 0,
   heldApart: [],
+  unkeptUpTo: 0,
+  unkept: [],
   changesUpTo: Number.POSITIVE_INFINITY,
   ordinals: [],
 })
@@ -55,13 +63,14 @@ export const isBehind = (log: ConversationLog): boolean => isStarted(log) && log
 
 /** Changes of what is held were left out. */
 export const lacksChanges = (log: ConversationLog): boolean =>
-  isStarted(log) && log.changesUpTo < log.position && heldRanges(log).length > 0
+  isStarted(log) && log.changesUpTo < log.position && rangesToSync(log).length > 0
 
 /** Takes the position as given: what is at or below it never goes out. Appends what can go out now. */
 export function startAt(log: ConversationLog, position: number, out: Item[]): void {
   log.position = position
   log.heldFrom = position + 1
-  log.changesUpTo = log.heldApart.length > 0 ? Math.min(log.changesUpTo, position) : position
+  const held = log.heldApart.length > 0 || log.unkept.length > 0
+  log.changesUpTo = held ? Math.min(log.changesUpTo, position) : position
   dropWaiting(log)
   drain(log, out)
 }
@@ -70,8 +79,15 @@ export function startAt(log: ConversationLog, position: number, out: Item[]): vo
 export function resumeAt(log: ConversationLog, position: number, held: Held | undefined): void {
   log.heldApart = held?.ranges ?? (position > 0 ? [{ from: 1, to: position }] : [])
   log.changesUpTo = held?.changesUpTo ?? position
+  log.unkept = held?.unkept ?? []
   log.position = position
   log.heldFrom = position + 1
+  mayBeTold(log)
+}
+
+/** An earlier run may have gone on from here. */
+export function mayBeTold(log: ConversationLog): void {
+  log.unkeptUpTo = log.position + UNKEPT_MAX
 }
 
 export type Offer = 'next' | 'duplicate' | 'gap'
@@ -107,7 +123,7 @@ export function offerPage(log: ConversationLog, page: HistoryPage, out: Item[]):
 export function moveTo(log: ConversationLog, position: number, out: Item[]): void {
   if (position <= log.position) return
   log.heldApart = heldRanges(log)
-  if (log.told) for (const seq of log.told) if (seq <= position) log.told.delete(seq)
+  log.unkept = withRange(log.unkept, { from: log.position + 1, to: Math.min(log.unkeptUpTo, position) })
   startAt(log, position, out)
 }
 
@@ -123,11 +139,18 @@ export function heldRanges(log: ConversationLog): readonly Range[] {
   return withRange(log.heldApart, { from: log.heldFrom, to: log.position })
 }
 
+/** Of what recalls and edits must be asked for. */
+export function rangesToSync(log: ConversationLog): readonly Range[] {
+  const perhaps = withRange(log.unkept, { from: log.position + 1, to: log.unkeptUpTo })
+  return perhaps.reduce(withRange, heldRanges(log))
+}
+
 /** A range was read, as it stood at seq `asOf`. */
 export function addHeld(log: ConversationLog, range: Range, asOf: number): void {
   log.heldApart = withRange(log.heldApart, range)
   // Where all from `asOf` on was given in order, it was told.
-  if (!isStarted(log) || asOf < log.heldFrom - 1) log.changesUpTo = Math.min(log.changesUpTo, asOf)
+  const told = isStarted(log) && asOf >= log.heldFrom - 1 ? Math.max(asOf, log.position) : asOf
+  log.changesUpTo = Math.min(log.changesUpTo, told)
 }
 
 /** Recalls and edits of what was held when they were asked for are told up to `upTo`. */
@@ -141,6 +164,8 @@ export function changesTold(
   const known = log.position === asked.position ? upTo : Math.min(upTo, log.position)
   // From heldFrom on they come in their order.
   log.changesUpTo = Math.max(log.changesUpTo, known, known >= log.heldFrom - 1 ? log.position : 0)
+  if (log.told)
+    for (const seq of log.told) if (seq <= Math.min(log.changesUpTo, log.position)) log.told.delete(seq)
 }
 
 /** They cannot be asked for any more. */
@@ -151,14 +176,18 @@ export function giveChangesUp(log: ConversationLog): void {
 /** The local copy was dropped. */
 export function dropHeld(log: ConversationLog): void {
   log.heldApart = []
+  log.unkept = []
+  log.unkeptUpTo = 0
   log.heldFrom = log.position + 1
   giveChangesUp(log)
 }
 
-/** What must outlive this run for the next one to miss no change. */
+/** What must outlive this run for the next one to miss no change. It begins again at what was handled. */
 export function heldToKeep(log: ConversationLog): Held {
+  const handled = handledUpTo(log)
   return {
-    ranges: withRange(log.heldApart, { from: log.heldFrom, to: handledUpTo(log) }),
+    ranges: within(heldRanges(log), 0, handled),
+    unkept: within(log.heldApart, handled + 1, Number.POSITIVE_INFINITY).reduce(withRange, log.unkept),
     changesUpTo: Math.min(log.changesUpTo, firstUnsettled(log) - 1),
   }
 }
@@ -187,7 +216,8 @@ export function noteOrdinal(log: ConversationLog, item: Item): void {
 
 function release(log: ConversationLog, item: Item, out: Item[]): void {
   log.position = item.seq
-  if (log.changesUpTo === item.seq - 1) log.changesUpTo = item.seq
+  // What was told ahead was not told of this one, which is held only now.
+  if (log.changesUpTo >= item.seq - 1) log.changesUpTo = item.seq
   noteOrdinal(log, item)
   out.push(item)
 }

@@ -20,6 +20,14 @@ export function withRange(ranges: readonly Range[], added: Range): readonly Rang
   return apart.sort((a, b) => a.from - b.from)
 }
 
+/** What of the ranges lies from `from` up to and with `to`. */
+export const within = (ranges: readonly Range[], from: number, to: number): readonly Range[] =>
+  ranges.flatMap((range) =>
+    range.to < from || range.from > to
+      ? []
+      : [{ from: Math.max(range.from, from), to: Math.min(range.to, to) }],
+  )
+
 /** At most `max` ranges that cover all of these: the oldest are taken as one, with what lies between. */
 export function coarse(ranges: readonly Range[], max: number): readonly Range[] {
   const over = ranges.slice(0, ranges.length - max + 1)

@@ -39,8 +39,8 @@ export interface ReadCallsDeps {
   readonly userId: () => string
   readonly inflate: (bytes: Uint8Array) => Promise<Uint8Array>
   readonly listed: (conversations: readonly Conversation[]) => void
-  /** A page for the user, with its newest item that is not hidden. */
-  readonly pageRead: (conversationId: string, page: Page, last: Item | undefined) => void
+  /** Before a page goes to the user. `last`: its newest item that is not hidden. */
+  readonly pageRead: (conversationId: string, page: Page, last: Item | undefined) => Promise<void>
 }
 
 export function readCalls(deps: ReadCallsDeps): ReadCalls {
@@ -52,10 +52,10 @@ export function readCalls(deps: ReadCallsDeps): ReadCalls {
     return page
   }
 
-  function readOf(answer: ServerFrameOf<'historyResult'>): Page {
+  async function readOf(answer: ServerFrameOf<'historyResult'>): Promise<Page> {
     const page = pageOf(answer)
     const last = answer.items.findLast((item) => item.kind !== 'hidden')
-    deps.pageRead(answer.conversationId, page, last)
+    await deps.pageRead(answer.conversationId, page, last)
     return page
   }
 

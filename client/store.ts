@@ -12,6 +12,8 @@ export interface SavedCommand {
 /** What of a conversation was told or read, and up to where its recalls and edits were told. */
 export interface Held {
   readonly ranges: readonly Range[]
+  /** Perhaps told, by a run that ended before it could keep that. */
+  readonly unkept: readonly Range[]
   readonly changesUpTo: number
 }
 

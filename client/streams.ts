@@ -12,12 +12,14 @@ import {
   isBehind,
   isStarted,
   lacksChanges,
+  mayBeTold,
   moveTo,
   offer,
   offerPage,
   resumeAt,
   startAt,
 } from './conversation-log.ts'
+import { createEarlyChanges } from './early.ts'
 import type { Emitter } from './emitter.ts'
 import { eventOf } from './events.ts'
 import type { Held } from './store.ts'
@@ -63,8 +65,11 @@ export interface StreamsDeps {
 export function createStreams(deps: StreamsDeps): Streams {
   const { emitter } = deps
   const logs = new Map<string, ConversationLog>()
+  const early = createEarlyChanges()
   let baseline = false
   let withoutHeads = false
+  /** There was an earlier run. */
+  let resumed = false
   /** What is told when the handlers are there; null: they are. */
   let held: (() => void)[] | null = []
   let received = 0
@@ -90,9 +95,15 @@ export function createStreams(deps: StreamsDeps): Streams {
     // Not even one's own joining may be taken for the beginning: one may have been a member before, while away.
     if (baseline) startAt(log, 0, [])
     else if (withoutHeads) startAt(log, hasItem ? seq - 1 : seq, [])
-    if (baseline) tell(log, 'new')
+    if (baseline) newlyHeard(log)
     deps.moved(log)
     return log
+  }
+
+  function newlyHeard(log: ConversationLog): void {
+    // It may have come to know this stream, and ended before it could keep that.
+    if (resumed) mayBeTold(log)
+    tell(log, 'new')
   }
 
   function take(log: ConversationLog, item: Item): void {
@@ -133,7 +144,7 @@ export function createStreams(deps: StreamsDeps): Streams {
   }
 
   function emit(log: ConversationLog, item: Item): void {
-    const told = eventOf(item, deps.userId())
+    const told = eventOf(early.applied(item), deps.userId())
     if (told === null) return
     if (told[0] === 'message') received += 1
     const pending = emitter.emit(told[0], told[1] as never)
@@ -155,7 +166,7 @@ export function createStreams(deps: StreamsDeps): Streams {
       logs.set(entry.conversationId, added)
       startAt(added, Math.max(0, entry.fromSeq - 1), [])
       added.target = last
-      tell(added, 'new')
+      newlyHeard(added)
       deps.moved(added)
     }
     const now = logs.get(entry.conversationId)
@@ -196,10 +207,12 @@ export function createStreams(deps: StreamsDeps): Streams {
   return {
     logs,
     restore(positions, held) {
-      baseline = true
+      baseline = resumed = true
       for (const [conversationId, position] of positions) {
         const log = createLog(conversationId)
-        resumeAt(log, position, isUserStream(conversationId) ? NOTHING_HELD : held?.get(conversationId))
+        // Nothing in one's own stream is recalled.
+        const nothing: Held = { ranges: [], unkept: [], changesUpTo: position }
+        resumeAt(log, position, isUserStream(conversationId) ? nothing : held?.get(conversationId))
         logs.set(conversationId, log)
       }
     },
@@ -260,13 +273,11 @@ export function createStreams(deps: StreamsDeps): Streams {
     },
     changes(log, changes) {
       for (const item of changes) {
-        // Given in order meanwhile.
-        if (item.seq >= log.heldFrom && item.seq <= log.position) continue
-        if (item.seq > log.position) {
-          log.told ??= new Set()
-          if (log.told.has(item.seq)) continue
-          log.told.add(item.seq)
-        }
+        const inOrder = item.seq >= log.heldFrom && item.seq <= log.position
+        if (inOrder || log.told?.has(item.seq)) continue
+        log.told ??= new Set()
+        log.told.add(item.seq)
+        if (held !== null || (item.targetSeq ?? 0) > log.position) early.note(item)
         if (emitter.has(item.kind === 'recalled' ? 'recalled' : 'edited')) emit(log, item)
         else deliver(log, item)
       }
@@ -290,5 +301,4 @@ export function createStreams(deps: StreamsDeps): Streams {
   }
 }
 
-const NOTHING_HELD: Held = { ranges: [], changesUpTo: Number.POSITIVE_INFINITY }
 export const isUserStream = (stream: string): boolean => stream.startsWith('u:')

@@ -101,15 +101,23 @@ function reactionsOf({ counted, countedAt, reacted }: Slot, userId: string): Rea
   const byEmoji = new Map(counted.map((reaction) => [reaction.emoji, reaction]))
   for (const [emoji, users] of reacted ?? []) {
     let { count, mine } = byEmoji.get(emoji) ?? { count: 0, mine: false }
+    const before = new Map<string, boolean | null>([[userId, mine]])
+    for (const [user, events] of users)
+      if (user !== userId)
+        before.set(
+          user,
+          newest(events, (seq) => seq <= countedAt),
+        )
+    // Those that were counted, but nobody told of.
+    const unknown = count - [...before.values()].filter((on) => on === true).length
     for (const [user, events] of users) {
-      const told = [...events].filter(([seq]) => seq > countedAt).sort(([a], [b]) => a - b)
-      const later = told.at(-1)?.[1]
-      if (later === undefined) continue
-      const own = user === userId
-      // Unknown otherwise: the first one told is taken to have changed something.
-      const before = newest(events, (seq) => seq <= countedAt) ?? (own ? mine : !told[0]?.[1])
-      count += Number(later) - Number(before)
-      if (own) mine = later
+      const later = newest(events, (seq) => seq > countedAt)
+      if (later === null) continue
+      // Whoever first takes it off had it on.
+      const first = events.get(Math.min(...[...events.keys()].filter((seq) => seq > countedAt)))
+      const was = before.get(user) ?? (unknown > 0 && first === false)
+      count += Number(later) - Number(was)
+      if (user === userId) mine = later
     }
     byEmoji.set(emoji, { emoji, count, mine })
   }

@@ -41,11 +41,12 @@ export const visibleTo = (item: Item, user: string): Item =>
 
 /** Messages as they stand when the stream has come to `upTo`; other items as they are. */
 export function current(items: readonly Item[], upTo: number): Item[] {
-  const now = items.filter(({ seq }) => seq <= upTo)
-  for (const change of items) {
-    const at = now.findIndex(({ seq, kind }) => seq === change.targetSeq && kind === 'message')
+  const now = items.slice(0, upTo)
+  for (const change of items.slice(0, upTo)) {
+    if (change.kind !== 'edited' && change.kind !== 'recalled') continue
+    const at = (change.targetSeq ?? 0) - 1
     const target = now[at]
-    if (change.seq > upTo || !target) continue
+    if (target?.kind !== 'message') continue
     const { seq: targetSeq, contentType, content, mentions, mentionAll } = change
     if (change.kind === 'edited')
       now[at] = { ...target, contentType, content, mentions, mentionAll, targetSeq }
@@ -56,19 +57,24 @@ export function current(items: readonly Item[], upTo: number): Item[] {
   return now
 }
 
-/** Of one message when the stream has come to `upTo`, by emoji. */
-export function reactionsOn(items: readonly Item[], target: number, upTo: number): Map<string, Set<string>> {
-  const by = new Map<string, Set<string>>()
-  for (const { kind, seq, targetSeq, value, on, senderId } of items) {
-    if (targetSeq !== target || seq > upTo) continue
-    if (kind === 'recalled') return new Map()
+type Reactions = ReadonlyMap<string, ReadonlySet<string>>
+
+/** When the stream has come to `upTo`: seq of the message → emoji → users. */
+export function reactionsIn(items: readonly Item[], upTo: number): ReadonlyMap<number, Reactions> {
+  const all = new Map<number, Map<string, Set<string>>>()
+  for (const { kind, targetSeq, value, on, senderId } of items.slice(0, upTo)) {
+    const target = targetSeq ?? 0
+    if (kind === 'recalled') all.delete(target)
     if (kind !== 'reacted') continue
-    const users = by.get(value ?? '') ?? new Set()
-    by.set(value ?? '', users)
+    const emojis = all.get(target) ?? new Map<string, Set<string>>()
+    all.set(target, emojis)
+    const users = emojis.get(value ?? '') ?? new Set()
     if (on) users.add(senderId)
     else users.delete(senderId)
+    if (users.size > 0) emojis.set(value ?? '', users)
+    else emojis.delete(value ?? '')
   }
-  return new Map([...by].filter(([, users]) => users.size > 0))
+  return all
 }
 
 export function answerOf(of: FakePlatform, user: string, frame: Request, partial: boolean): ServerFrame {
@@ -114,12 +120,11 @@ export function answerOf(of: FakePlatform, user: string, frame: Request, partial
         ? visible.filter((item) => item.seq < (before ?? Number.POSITIVE_INFINITY))
         : visible.filter((item) => item.seq > after)
       const page = backwards ? side.slice(-limit) : side.slice(0, limit)
-      const reactions = page.flatMap(({ seq, kind }) =>
-        kind !== 'message'
-          ? []
-          : [...reactionsOn(items, seq, toSeq)].map(([emoji, users]) => ({
-              ...{ seq, emoji, count: users.size, mine: users.has(user) },
-            })),
+      const all = reactionsIn(items, toSeq)
+      const reactions = page.flatMap(({ seq }) =>
+        [...(all.get(seq) ?? [])].map(([emoji, users]) => ({
+          ...{ seq, emoji, count: users.size, mine: users.has(user) },
+        })),
       )
       const more = side.length > page.length
       return {
