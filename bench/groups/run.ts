@@ -22,7 +22,6 @@ export interface GroupsFlags {
 const FEW = { members: 10, online: 9, messages: 20, perSec: 2 }
 const AGAINST = 10_000
 const AT_ONCE = 50
-const QUIET_MS = 10_000
 const SETTLE_MS = 4_000
 const PAGE_SIZES = [100, 500]
 const sleep = (msToWait: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, msToWait))
@@ -100,9 +99,9 @@ async function measure(
     await sleep(SETTLE_MS)
   }
   const scene: Scene = { platform, stores, listeners, sender, textBytes: flags.bytes }
-  const run = async (roster: Roster, sending: Omit<Sending, 'conversationId' | 'members' | 'quietMs'>) => {
+  const run = async (roster: Roster, sending: Omit<Sending, 'conversationId' | 'members'>) => {
     const { conversationId, members } = roster
-    const cost = await costOf(scene, { ...sending, conversationId, members, quietMs: QUIET_MS })
+    const cost = await costOf(scene, { ...sending, conversationId, members })
     console.log(
       `  ${grouped(members).padStart(9)} members, ${grouped(cost.online)} online ${isClean(cost) ? '✔' : '✘'}  received ${ms(cost.received.p50Ms)} / ${ms(cost.received.p99Ms)}`,
     )
