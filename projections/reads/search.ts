@@ -140,6 +140,8 @@ async function collect(sources: SearchSources, user: string, ask: Collecting) {
     const checked = await check(sources, user, places, terms)
     partial ||= checked.partial
     for (const place of places) {
+      // Another version of the same message.
+      if (place.conversation === below.conversation && place.seq === below.seq) continue
       const item = checked.items.get(placeOf(place.conversation, place.seq))
       if (item) {
         bytes += bytesOf(item)
@@ -181,7 +183,8 @@ async function check(
   const conversations = [...new Set(places.map(({ conversation }) => conversation))]
   const facts = await archive.factsOf(user, conversations)
   const changed = await archive.changesUpTo(conversations)
-  const readable = places.filter(({ conversation, seq }) => {
+  const once = new Map(places.map((place) => [placeOf(place.conversation, place.seq), place]))
+  const readable = [...once.values()].filter(({ conversation, seq }) => {
     const of = facts.get(conversation)
     const fixed = isFixedReader(conversation, user)
     return mayRead(fixed ? ALWAYS : readableOf(of?.memberships ?? [], of?.observing ?? []), seq)

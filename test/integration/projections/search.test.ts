@@ -128,6 +128,20 @@ describe('a search knows messages as they stand now', () => {
     expect(await places('bob', '更')).toEqual([`${ann}/${seq}`])
   })
 
+  test('one of many versions once, in whatever pages', async () => {
+    const seq = say(ann, 'ann', 'manifold zero')
+    const other = say(ann, 'ann', 'manifold other')
+    await sinks.put(take())
+    for (let i = 1; i <= 12; i++) {
+      edit(ann, 'ann', seq, `manifold ${i}`)
+      await sinks.put(take())
+    }
+    expect(await places('ann', 'manifold')).toEqual([`${ann}/${other}`, `${ann}/${seq}`])
+    const first = await find('ann', 'manifold', { limit: 1 })
+    const second = await find('ann', 'manifold', { limit: 1, before: first.next })
+    expect([...first.items, ...second.items].map((item) => item.seq)).toEqual([other, seq])
+  })
+
   test('a recalled one not at all', async () => {
     const seq = say(ann, 'ann', 'regrettable')
     edit(ann, 'ann', seq, 'regrettable indeed')
