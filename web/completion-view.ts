@@ -17,7 +17,7 @@ export interface Completion {
   takes(event: KeyboardEvent): boolean
 }
 
-const SHOWN_MAX = 8
+const SHOWN_MAX = 7
 /** In a larger group a member further down is named by the whole id. */
 const MEMBERS_READ_MAX = 500
 const LIST_ID = 'mention-list'
@@ -90,7 +90,7 @@ export function createCompletion(chat: Chat, box: HTMLTextAreaElement, inserted:
             : [
                 avatar(faceOfUser(chat, id), 'small'),
                 el('strong', { textContent: chat.people.nameOf(id) }),
-                el('span', { textContent: id }),
+                el('span', { textContent: chat.people.nameOf(id) === id ? '' : id }),
               ]),
         ),
       ),

@@ -37,7 +37,7 @@ export function listView(chat: Chat, shell: Shell, { mayObserve, logout }: ListO
   const problems = new Map<string, string>()
   let tab: 'chats' | 'people' = 'chats'
 
-  const me = el('div', { className: 'own' })
+  const me = el('div', { className: 'self' })
   const add = iconButton('New', 'add', () =>
     showMenu(add, [
       { text: 'New chat', act: () => askUser(chat) },
@@ -90,6 +90,7 @@ export function listView(chat: Chat, shell: Shell, { mayObserve, logout }: ListO
     friends.element.hidden = tab !== 'people'
     chatsTab.ariaSelected = String(tab === 'chats')
     peopleTab.ariaSelected = String(tab === 'people')
+    friends.show()
   }
   showTab('chats')
 

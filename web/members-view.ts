@@ -120,8 +120,7 @@ export function membersView(
       key: userId,
       version: [...faceVersion(face), role, isMuted, problem, group.role, group.dissolved],
       make() {
-        const items = itemsFor(member, group)
-        const menu = iconButton('Member menu', 'more', () => showMenu(menu, items))
+        const menu = iconButton('Member menu', 'more', () => showMenu(menu, itemsFor(member, group)))
         return el(
           'li',
           { data: { member: userId } },

@@ -18,17 +18,33 @@ export function popup(
   children: readonly Child[],
   point?: { x: number; y: number },
 ): { element: HTMLElement; close(): void } {
-  const element = el('div', { className: `popup ${className}`, popover: 'auto' }, ...children)
-  document.body.append(element)
-  element.addEventListener('toggle', (event) => {
-    if ((event as ToggleEvent).newState !== 'closed') return
+  // Not `auto`: that one closes when the button that opened it by a long or right press is let go.
+  const element = el('div', { className: `popup ${className}`, popover: 'manual' }, ...children)
+  const outside = (event: Event): void => {
+    if (!(event.target instanceof Node) || !element.contains(event.target)) close()
+  }
+  const byEscape = (event: KeyboardEvent): void => {
+    if (event.key !== 'Escape') return
+    event.preventDefault()
+    event.stopPropagation()
+    close()
+  }
+  function close(): void {
+    if (!element.isConnected) return
+    document.removeEventListener('pointerdown', outside, true)
+    document.removeEventListener('keydown', byEscape, true)
+    removeEventListener('blur', close)
     const hadFocus = element.contains(document.activeElement) || document.activeElement === document.body
     element.remove()
     if (hadFocus && anchor.isConnected) anchor.focus({ preventScroll: true })
-  })
+  }
+  document.addEventListener('pointerdown', outside, true)
+  document.addEventListener('keydown', byEscape, true)
+  addEventListener('blur', close)
+  document.body.append(element)
   element.showPopover()
   place(element, point ?? anchor.getBoundingClientRect())
-  return { element, close: () => element.isConnected && element.hidePopover() }
+  return { element, close }
 }
 
 type Place = { x: number; y: number } | DOMRect

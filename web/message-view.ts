@@ -236,8 +236,12 @@ function showMessageMenu(
     anchor,
     [
       may.answer && { text: 'Reply', icon: 'reply', act: () => actions.reply(message) },
-      text !== null && { text: 'Copy text', act: () => void navigator.clipboard?.writeText(text) },
-      may.edit && { text: 'Edit', act: () => actions.edit(message) },
+      text !== null && {
+        text: 'Copy text',
+        icon: 'copy',
+        act: () => void navigator.clipboard?.writeText(text),
+      },
+      may.edit && { text: 'Edit', icon: 'edit', act: () => actions.edit(message) },
       may.pin && {
         text: pinned ? 'Unpin for all' : 'Pin for all',
         icon: 'pin',
@@ -250,6 +254,7 @@ function showMessageMenu(
       },
       may.recall && {
         text: 'Recall',
+        icon: 'recall',
         isDangerous: true,
         act: () => thread.act(seq, () => client.recall(conversationId, seq)),
       },

@@ -19,7 +19,7 @@ export interface Page {
 
 export function showPage(chat: Chat, options: ListOptions): Page {
   const watchers = new Set<() => void>()
-  const panel = createPanel()
+  const panel = createPanel(() => show())
   /** The panel belongs to it, and closes with it. */
   let panelOf: string | null = null
 
@@ -27,7 +27,6 @@ export function showPage(chat: Chat, options: ListOptions): Page {
     const isSame = panel.key() === content.key
     panelOf = chat.active()?.conversationId ?? null
     panel.open(isSame ? null : content)
-    show()
   }
   function aboutOf(): PanelContent | null {
     const conversation = chat.conversation()
@@ -38,7 +37,7 @@ export function showPage(chat: Chat, options: ListOptions): Page {
   }
   function searchPanel(conversationId: string): PanelContent {
     const search = searchView(chat, conversationId, 'Search in this conversation', () => {})
-    return { key: 'search', title: 'Search', element: search.element, show: search.show, focus: search.focus }
+    return { key: 'search', title: 'Search', ...search }
   }
 
   const shell: Shell = {

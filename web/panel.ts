@@ -8,6 +8,8 @@ export interface PanelContent {
   readonly element: HTMLElement
   show(): void
   focus?(): void
+  /** It gives way to something else. */
+  close?(): void
 }
 
 export interface Panel {
@@ -18,7 +20,7 @@ export interface Panel {
   show(): void
 }
 
-export function createPanel(): Panel {
+export function createPanel(changed: () => void): Panel {
   const title = el('h2')
   const body = el('div', { className: 'panel-body' })
   const close = iconButton('Close', 'close', () => open(null))
@@ -33,9 +35,11 @@ export function createPanel(): Panel {
 
   function open(next: PanelContent | null): void {
     if (content === null) opener = document.activeElement
+    content?.close?.()
     content = next
     element.hidden = next === null
     body.replaceChildren(...(next ? [next.element] : []))
+    changed()
     if (!next) {
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus()
       return

@@ -12,9 +12,12 @@ export interface SearchView {
   isActive(): boolean
   show(): void
   focus(): void
+  /** It is taken off the page. */
+  close(): void
 }
 
 const WAIT_MS = 300
+const AGAIN_MS = 1_500
 const SNIPPET_BEFORE = 30
 const SNIPPET_CHARS = 160
 
@@ -47,6 +50,7 @@ export function searchView(
   let loading = false
   let partial = false
   let timer: ReturnType<typeof setTimeout> | null = null
+  let againTimer: ReturnType<typeof setTimeout> | null = null
 
   async function read(before: string | undefined): Promise<void> {
     const mine = query
@@ -62,6 +66,7 @@ export function searchView(
       found = before === undefined ? [...page.messages] : [...found, ...page.messages]
       next = page.next
       partial = page.partial
+      if (partial && before === undefined) againSoon()
       problem.textContent = ''
     } catch (error) {
       if (mine === query) problem.textContent = explain(error)
@@ -70,6 +75,14 @@ export function searchView(
       if (mine === query) loading = false
       show()
     }
+  }
+  /** The index catches up within seconds; who looks further down is left alone. */
+  function againSoon(): void {
+    if (againTimer !== null) clearTimeout(againTimer)
+    againTimer = setTimeout(() => {
+      againTimer = null
+      if (!loading && query !== '' && results.isConnected && results.scrollTop === 0) void read(undefined)
+    }, AGAIN_MS)
   }
   async function more(): Promise<void> {
     if (!loading && next !== null) await read(next)
@@ -90,6 +103,18 @@ export function searchView(
     if (query === '') show()
     else void read(undefined)
   }
+  // What was found must not outlive what was said.
+  const forget = chat.client.on('recalled', ({ conversationId: of, targetSeq }) => {
+    found = found.filter((message) => message.conversationId !== of || message.seq !== targetSeq)
+    show()
+  })
+  const rewrite = chat.client.on('edited', ({ conversationId: of, targetSeq, content, mentions }) => {
+    const after = { content, mentions }
+    found = found.map((message) =>
+      message.conversationId === of && message.seq === targetSeq ? { ...message, ...after } : message,
+    )
+    show()
+  })
   input.oninput = () => {
     if (timer !== null) clearTimeout(timer)
     if (input.value.trim() === '') look()
@@ -155,5 +180,14 @@ export function searchView(
     else state.textContent = 'Nothing was found.'
   }
 
-  return { element, isActive: () => query !== '', show, focus: () => input.focus() }
+  return {
+    element,
+    isActive: () => query !== '',
+    show,
+    focus: () => input.focus(),
+    close() {
+      forget()
+      rewrite()
+    },
+  }
 }

@@ -49,7 +49,7 @@ export function createChat(client: Client, changed: () => void): Chat {
   function threadOf(conversationId: string): Thread {
     const known = threads.get(conversationId)
     if (known) return known
-    const thread = createThread(client, conversationId, changed)
+    const thread = createThread(client, conversationId, moved)
     threads.set(conversationId, thread)
     return thread
   }
@@ -76,7 +76,6 @@ export function createChat(client: Client, changed: () => void): Chat {
   for (const event of views)
     client.on(event, (value: { readonly conversationId: string }) => {
       threads.get(value.conversationId)?.apply(event, value as never)
-      seen()
     })
   client.on('pinned', (change) => {
     threads.get(change.conversationId)?.pins.apply(change)

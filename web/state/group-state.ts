@@ -24,7 +24,8 @@ export function createGroupState(client: Client, conversationId: string, changed
   let members: readonly Member[] = []
   let next: string | null = null
   let begun = false
-  let loading = false
+  /** Who asks meanwhile waits for the same page. */
+  let running: Promise<void> | null = null
   let problem = ''
 
   const reading = refresher(async () => {
@@ -38,25 +39,30 @@ export function createGroupState(client: Client, conversationId: string, changed
     return group?.partial === true && problem === ''
   })
 
+  async function readMembers(): Promise<void> {
+    if (begun && next === null) return
+    try {
+      const page = await client.members(conversationId, { after: next ?? undefined, limit: MEMBERS_PAGE })
+      const held = new Set(members.map(({ userId }) => userId))
+      members = [...members, ...page.members.filter(({ userId }) => !held.has(userId))]
+      next = page.next
+      begun = true
+      problem = ''
+    } catch (error) {
+      problem = explain(error)
+    }
+    changed()
+  }
+
   return {
     group: () => group,
     members: () => members,
     hasMoreMembers: () => !begun || next !== null,
-    async moreMembers() {
-      if (loading || (begun && next === null)) return
-      loading = true
-      try {
-        const page = await client.members(conversationId, { after: next ?? undefined, limit: MEMBERS_PAGE })
-        const held = new Set(members.map(({ userId }) => userId))
-        members = [...members, ...page.members.filter(({ userId }) => !held.has(userId))]
-        next = page.next
-        begun = true
-        problem = ''
-      } catch (error) {
-        problem = explain(error)
-      }
-      loading = false
-      changed()
+    moreMembers() {
+      running ??= readMembers().finally(() => {
+        running = null
+      })
+      return running
     },
     read: () => void reading.now(),
     apply(change) {

@@ -33,6 +33,12 @@ const none = (userId: string): Relation => ({
   remark: null,
 })
 
+const isSame = (a: Relation, b: Relation): boolean =>
+  a.state === b.state && a.blocked === b.blocked && a.remark === b.remark
+
+/** Then what is read counts, whatever was told. */
+const TRIES_MAX = 20
+
 /** A relation after a change, as the one side sees it. Pure. */
 export function relationAfter(relation: Relation, change: RelationChange, me: string): Relation {
   const mine = change.byUserId === me
@@ -53,8 +59,9 @@ export function createPeople(client: Client, changed: () => void): People {
   const wanted = new Set<string>()
   const asked = new Set<string>()
   const relations = new Map<string, Relation>()
-  /** Changed while they are being read: what was told is newer than what was read. */
-  let changedMeanwhile = new Set<string>()
+  /** What was told and not read yet: it is newer than what is read meanwhile. */
+  const told = new Map<string, Relation>()
+  let tries = 0
   const presences = new Map<string, Presence>()
   let subscribed: ReadonlySet<string> = new Set()
   let problem = ''
@@ -85,28 +92,28 @@ export function createPeople(client: Client, changed: () => void): People {
     }
   }
 
+  /** True: the answer does not hold yet what was told. */
   const relationsRead = refresher(async () => {
-    changedMeanwhile = new Set()
     try {
-      const answer = await client.relations()
-      const told = new Map([...relations].filter(([userId]) => changedMeanwhile.has(userId)))
+      const answer = new Map((await client.relations()).map((relation) => [relation.userId, relation]))
+      tries += 1
+      for (const [userId, relation] of told)
+        if (isSame(answer.get(userId) ?? none(userId), relation) || tries > TRIES_MAX) told.delete(userId)
       relations.clear()
-      for (const relation of [...answer, ...told.values()]) relations.set(relation.userId, relation)
+      for (const relation of [...answer.values(), ...told.values()]) relations.set(relation.userId, relation)
       problem = ''
-      subscribe()
+      subscribe(answer.values())
     } catch (error) {
       problem = `Friends could not be read: ${explain(error)}`
     }
     changed()
-    return false
+    return told.size > 0 && problem === ''
   })
 
-  /** Follows the presence of friends and of nobody else. */
-  function subscribe(): void {
-    const friends = [...relations.values()].filter(({ state }) => state === 'friend')
-    const now = new Set(
-      friends.slice(0, limits.presenceSubscriptionsPerConnectionMax).map(({ userId }) => userId),
-    )
+  /** Follows the presence of friends and of nobody else: as the server reads them, which shows that of nobody else. */
+  function subscribe(read: Iterable<Relation>): void {
+    const friends = [...read].filter(({ state }) => state === 'friend').map(({ userId }) => userId)
+    const now = new Set(friends.slice(0, limits.presenceSubscriptionsPerConnectionMax))
     const added = [...now].filter((id) => !subscribed.has(id))
     const gone = [...subscribed].filter((id) => !now.has(id))
     subscribed = now
@@ -127,14 +134,15 @@ export function createPeople(client: Client, changed: () => void): People {
 
   function set(relation: Relation): void {
     relations.set(relation.userId, relation)
-    changedMeanwhile.add(relation.userId)
+    told.set(relation.userId, relation)
+    tries = 0
+    relationsRead.soon()
   }
   const relationOf = (userId: string): Relation => relations.get(userId) ?? none(userId)
 
   client.on('relation', (change) => {
     const before = relationOf(change.userId)
     set(relationAfter(before, change, client.userId))
-    subscribe()
     changed()
   })
   client.on('setting', ({ key, value }) => {
