@@ -60,6 +60,18 @@ export const brokenBuilds: readonly BrokenBuild[] = [
     settings: { ...small, ratePerSecond: 150, seconds: 30, kills: 0, drops: 40, faults: [] },
     expected: ['unsound-write', 'send-order', 'lost', 'duplicated'],
   },
+  {
+    name: 'own-unread',
+    roles: ['gateway'],
+    settings: { ...small, seconds: 20, kills: 0, drops: 0, faults: [] },
+    expected: ['unread'],
+  },
+  {
+    name: 'text-kept',
+    roles: ['projection'],
+    settings: { ...small, seconds: 20, kills: 0, drops: 0, faults: [] },
+    expected: ['recall'],
+  },
 ]
 
 const fileOf = (name: string, folder = 'broken') => path.join(import.meta.dirname, '..', folder, `${name}.ts`)
