@@ -13,6 +13,8 @@ export interface ClientWorld {
   connect(user: string, options?: Partial<ConnectOptions>): Promise<Client>
   /** Connects and runs the time that it needs. */
   online(user: string, options?: Partial<ConnectOptions>): Promise<Client>
+  /** The outcome of a call, after the time that it needs. */
+  settled<T>(call: Promise<T>, ms?: number): Promise<T>
 }
 
 const START_MS = 1_800_000_000_000
@@ -48,6 +50,11 @@ export function clientWorld(seed: number): ClientWorld {
       connecting.catch(() => {})
       await time.run(100)
       return connecting
+    },
+    async settled(call, ms = 2_000) {
+      call.catch(() => {})
+      await time.run(ms)
+      return call
     },
   }
 }
