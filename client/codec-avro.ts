@@ -60,6 +60,7 @@ function unpack(frame: Record<string, unknown>): void {
   for (const { preview } of conversations ?? []) if (preview) parse(preview)
 }
 
-function parse(item: SchemaItem): void {
-  if (item.content !== null) (item as { content: unknown }).content = JSON.parse(item.content)
+/** Other records than items stand under the same names: changes of presence have no content. */
+function parse(item: Partial<SchemaItem>): void {
+  if (typeof item.content === 'string') (item as { content: unknown }).content = JSON.parse(item.content)
 }

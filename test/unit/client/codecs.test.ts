@@ -6,7 +6,7 @@ import type { ClientFrame } from '../../../client/wire.ts'
 import { decodeAvro, encodeAvro } from '../../../gateway/frames/avro-frames.ts'
 import { decodeJson } from '../../../gateway/frames/json-decode.ts'
 import { encodeJson } from '../../../gateway/frames/json-encode.ts'
-import type { Item, ServerFrame } from '../../../schemas/frames.ts'
+import { clientFrames, type Item, type ServerFrame, serverFrames } from '../../../schemas/frames.ts'
 import { groupStream, newGroupId, packIdTime, parsePackId } from '../../../schemas/ids.ts'
 
 const packId = '01a1fc24-b54a-75f3-b771-e4905f3d577a'
@@ -78,6 +78,70 @@ describe('both encodings', () => {
     expect(avroCodec.decode(new Uint8Array(encodeAvro(event).subarray(0, 20)).buffer)).toBeNull()
   })
 })
+
+/** A value of any schema of a frame: enough to see each field cross. */
+function sample(schema: unknown): unknown {
+  if (Array.isArray(schema)) return sample(schema.find((branch) => branch !== 'null'))
+  if (schema === 'string') return 'x'
+  if (schema === 'boolean') return true
+  if (schema === 'long' || schema === 'int') return 7
+  if (schema === 'bytes') return Buffer.from('packed')
+  const of = schema as { type: unknown; items?: unknown; symbols?: string[]; fields?: Field[] }
+  if (of.type === 'array') return [sample(of.items)]
+  if (of.type === 'enum') return of.symbols?.[0]
+  if (of.type === 'record')
+    return Object.fromEntries(
+      (of.fields ?? []).map(({ name, type }) => [name, name === 'content' ? '{"text":"hi"}' : sample(type)]),
+    )
+  return sample(of.type)
+}
+interface Field {
+  readonly name: string
+  readonly type: unknown
+}
+const arrayBuffer = (bytes: Uint8Array) => new Uint8Array(bytes).buffer
+
+describe('every frame that this client sends is understood by the gateway, alike in both encodings', () => {
+  test.each(Object.entries(clientFrames))('%s', (type, { schema }) => {
+    const fields = sample(schema) as Record<string, unknown>
+    const frame = { type, ...fields } as Record<string, unknown>
+    if ('content' in frame) frame.content = { text: 'hi' }
+    const json = decodeJson(Buffer.from(String(jsonCodec.encode(frame as ClientFrame))))
+    const avro = decodeAvro(Buffer.from(avroCodec.encode(frame as ClientFrame) as Uint8Array))
+    expect(json.ok && json.frame).toMatchObject({ type, ...fields })
+    expect(avro.ok && avro.frame).toMatchObject({ type, ...fields })
+  })
+
+  test('with fields left out, too', () => {
+    const frame = { type: 'setGroup', packId, conversationId: 'g:1', name: 'Tea' } as ClientFrame
+    const left = { name: 'Tea', avatar: null, custom: null, joinPolicy: null }
+    const json = decodeJson(Buffer.from(String(jsonCodec.encode(frame))))
+    const avro = decodeAvro(Buffer.from(avroCodec.encode(frame) as Uint8Array))
+    expect(json.ok && json.frame).toMatchObject(left)
+    expect(avro.ok && avro.frame).toMatchObject(left)
+  })
+})
+
+describe('every frame that the gateway sends is understood by this client, alike in both encodings', () => {
+  test.each(Object.entries(serverFrames))('%s', (type, { schema }) => {
+    const frame = { type, ...(sample(schema) as object) } as unknown as ServerFrame
+    const json = jsonCodec.decode(encodeJson(frame))
+    const avro = avroCodec.decode(arrayBuffer(encodeAvro(frame)))
+    expect(json?.type).toBe(type)
+    expect(plain(json)).toEqual(plain(avro))
+    expect(JSON.stringify(plain(json))).not.toContain('\\"text')
+  })
+})
+
+/** Bytes as text, and records as plain objects. */
+const plain = (frame: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(frame, (_key, value) =>
+      value?.type === 'Buffer' || value instanceof Uint8Array
+        ? Buffer.from(value.data ?? value).toString('latin1')
+        : value,
+    ),
+  )
 
 describe('packIds', () => {
   test('are UUIDv7 of server time that only grow, within one ms and when the clock steps back', () => {
