@@ -250,7 +250,9 @@ export function composeView(chat: Chat, sent: () => void): ComposeView {
       if (shown !== conversationId) switchTo(thread)
       else takeDraft(conversationId)
       const conversation = conversations.get(conversationId)
-      const why = writeBar(conversation, thread.group.group(), client.userId, client.serverTime())
+      const why = chat.isObserved(conversationId)
+        ? { text: 'Observers cannot write here.', until: 0 }
+        : writeBar(conversation, thread.group.group(), client.userId, client.serverTime())
       form.hidden = why !== null
       bar.hidden = why === null
       bar.textContent = why ? why.text + (why.until > 0 ? ` until ${timeOf(why.until)}.` : '') : ''

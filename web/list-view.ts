@@ -35,6 +35,8 @@ export function listView(chat: Chat, shell: Shell, { mayObserve, logout }: ListO
   const { client, conversations, people } = chat
   const { userId } = client
   const problems = new Map<string, string>()
+  /** Observed ones whose names were asked for. */
+  const named = new Set<string>()
   let tab: 'chats' | 'people' = 'chats'
 
   const me = el('div', { className: 'self' })
@@ -253,16 +255,19 @@ export function listView(chat: Chat, shell: Shell, { mayObserve, logout }: ListO
 
   /** Observed conversations stand in no list of the server. */
   const observed = (): Conversation[] => {
-    const shown = new Set(conversations.all().map(({ conversationId }) => conversationId))
-    return chat.settings
-      .observed()
-      .filter((conversationId) => !shown.has(conversationId))
-      .map((conversationId) => conversations.get(conversationId))
+    return chat.settings.observed().map((conversationId) => {
+      if (!named.has(conversationId)) chat.groupOf(conversationId).read()
+      named.add(conversationId)
+      // Read positions are of members only.
+      return { ...conversations.get(conversationId), unread: 0, mentions: 0, mentionsAll: 0 }
+    })
   }
 
   function show(): void {
     showRows(me, [ownRow()])
-    const all = [...observed(), ...conversations.all()]
+    const follows = new Set(chat.settings.observed())
+    const own = conversations.all().filter(({ conversationId }) => !follows.has(conversationId))
+    const all = [...observed(), ...own]
     empty.hidden = all.length > 0 || conversations.problem() !== ''
     problem.textContent = conversations.problem()
     end.hidden = !conversations.hasMore()

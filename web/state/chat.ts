@@ -1,5 +1,5 @@
 /** What the page knows, in one place. Changes come from the client's events; the views are told. */
-import type { Client, Conversation, ViewEvent } from '../../client/index.ts'
+import { type Client, type Conversation, LongwireError, type ViewEvent } from '../../client/index.ts'
 import { p2pId } from '../../schemas/ids.ts'
 import { titleOf } from '../format.ts'
 import { type Conversations, createConversations } from './conversations.ts'
@@ -129,7 +129,12 @@ export function createChat(client: Client, changed: () => void): Chat {
     },
     isObserved: (conversationId) => settings.observed().includes(conversationId),
     async observe(conversationId, on) {
-      await client.observe(conversationId, on)
+      try {
+        await client.observe(conversationId, on)
+      } catch (error) {
+        // It is so already, from another window or an earlier time.
+        if (!(error instanceof LongwireError) || error.code !== 'no_change') throw error
+      }
       await settings.setObserved(conversationId, on)
     },
     typingIn: typing.in,
