@@ -74,6 +74,8 @@ export function createAcks(deps: AcksDeps): Acks {
         const kept = deps.store.savePositions(deps.userId(), positions, held)
         if (kept instanceof Promise) await kept
         baselineKept = true
+        for (const log of logs)
+          log.keptUpTo = Math.max(log.keptUpTo, held.get(log.conversationId)?.toldUpTo ?? 0)
       }
     } catch (error) {
       deps.report(error)
@@ -110,6 +112,7 @@ export function createAcks(deps: AcksDeps): Acks {
     },
     flush,
     async kept(log) {
+      dirty.add(log)
       await flush()
       // One that was under way when this stream moved did not have it.
       if (dirty.has(log)) await flush()

@@ -12,6 +12,7 @@ import {
   giveChangesUp,
   isBehind,
   lacksChanges,
+  mustKeepBefore,
   rangesToSync,
 } from './conversation-log.ts'
 import { LongwireError } from './error.ts'
@@ -54,6 +55,8 @@ export interface CatchUpDeps {
   readonly streams: () => Streams
   readonly catchUpMax: number
   readonly report: (error: unknown) => void
+  /** Resolves when the store knows how far events are told. */
+  readonly kept: (log: ConversationLog) => Promise<void>
   /** Heads were answered, or could not be, and what changed of what is held is told as far as it could be asked. */
   readonly changesTold: () => void
 }
@@ -211,13 +214,13 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
         if (!page) return
         fruitless = log.position > before ? 0 : fruitless + 1
         contradictions = fruitless === 0 || page.partial ? 0 : contradictions + 1
-        if (contradictions > CONTRADICTIONS_MAX) skip(log)
+        if (contradictions > CONTRADICTIONS_MAX) await skip(log)
       } catch (error) {
         if (mine !== epoch) return
         if (!(error instanceof LongwireError)) throw error
         fruitless += 1
         if (error.retry === 'never' && error.code !== 'closed') refusals += 1
-        if (refusals > REFUSALS_MAX) skip(log)
+        if (refusals > REFUSALS_MAX) await skip(log)
       }
       if (fruitless > 0) await pause(fruitless)
     } while (mine === epoch && (isBehind(log) || (refusals > 0 && lacksChanges(log))))
@@ -235,6 +238,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       { type: 'history', conversationId, after, limit: limits.pageMessagesMax },
       ASK_MS_MAX,
     )
+    await keepBefore(log, page)
     if (mine !== epoch) return null
     deps.streams().page(log, page)
     // For one who left, the stream ends where he left it.
@@ -243,10 +247,19 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     return page
   }
 
+  /** After a crash nobody could say what of a page was told that the store never heard of. */
+  async function keepBefore(
+    log: ConversationLog,
+    page: { items: readonly { seq: number }[]; toSeq: number },
+  ) {
+    if (mustKeepBefore(log, page.items.at(-1)?.seq ?? page.toSeq)) await deps.kept(log)
+  }
+
   /** Too far behind to read it all: on with the newest page. */
   async function jump(log: ConversationLog, mine: number): Promise<{ partial: boolean } | null> {
     const { conversationId } = log
     const page = await requests.insist({ type: 'history', conversationId }, ASK_MS_MAX)
+    await keepBefore(log, page)
     if (mine !== epoch) return null
     const streams = deps.streams()
     const firstSeq = page.items[0]?.seq ?? page.toSeq + 1
@@ -291,7 +304,8 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     unsynced.delete(log)
   }
 
-  function skip(log: ConversationLog): void {
+  async function skip(log: ConversationLog): Promise<void> {
+    if (mustKeepBefore(log, log.target)) await deps.kept(log)
     const waiting = firstWaiting(log)
     deps.streams().skipTo(log, waiting === null ? log.target : waiting - 1, 'jumped')
     giveChangesUp(log)

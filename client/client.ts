@@ -163,6 +163,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     streams: () => streams,
     catchUpMax: options.catchUpMax ?? CATCH_UP_DEFAULT,
     report: env.report,
+    kept: acks.kept,
     changesTold: () => {
       if (streams.hasBaseline()) baseline()
     },

@@ -10,8 +10,8 @@ import type { Item } from './wire.ts'
 /** Items beyond a gap that are kept until it is filled; more are dropped and read again with the gap. */
 const WAITING_MAX = 512
 const ORDINALS_MAX = 32
-/** An earlier run that crashed may have told so many events that the store was not told of. */
-const UNKEPT_MAX = 1_000
+/** So many events at most are told beyond what the store knows of, so that after a crash it is known what may be held. */
+const UNKEPT_MAX = 500
 export const UNSTARTED = -1
 
 export interface ConversationLog {
@@ -31,6 +31,10 @@ export interface ConversationLog {
   /** First seq of the range that ends at position: everything in it was given in order. */
   heldFrom: number
   heldApart: readonly Range[]
+  /** Events up to here are told or about to be. */
+  tellsUpTo: number
+  /** The store knows that events up to here may have been told. */
+  keptUpTo: number
   /** An earlier run may have told events up to here: it need not have come to keep its position. */
   unkeptUpTo: number
   /** Such events that were then jumped over: perhaps held, perhaps not. */
@@ -52,6 +56,8 @@ export const createLog = (conversationId: string): ConversationLog => ({
   told: null,
   heldFrom: 0,
   heldApart: [],
+  tellsUpTo: 0,
+  keptUpTo: 0,
   unkeptUpTo: 0,
   unkept: [],
   changesUpTo: Number.POSITIVE_INFINITY,
@@ -82,12 +88,19 @@ export function resumeAt(log: ConversationLog, position: number, held: Held | un
   log.unkept = held?.unkept ?? []
   log.position = position
   log.heldFrom = position + 1
-  mayBeTold(log)
+  mayBeTold(log, held?.toldUpTo ?? position)
 }
 
-/** An earlier run may have gone on from here. */
-export function mayBeTold(log: ConversationLog): void {
-  log.unkeptUpTo = log.position + UNKEPT_MAX
+/** An earlier run may have gone on from here, and from `upTo` as far as it could without the store. */
+export function mayBeTold(log: ConversationLog, upTo: number): void {
+  log.tellsUpTo = log.keptUpTo = upTo
+  log.unkeptUpTo = upTo + UNKEPT_MAX
+}
+
+/** True: the store must know of this before events up to `upTo` are told. */
+export function mustKeepBefore(log: ConversationLog, upTo: number): boolean {
+  log.tellsUpTo = Math.max(log.tellsUpTo, upTo)
+  return upTo > log.keptUpTo + UNKEPT_MAX
 }
 
 export type Offer = 'next' | 'duplicate' | 'gap'
@@ -189,6 +202,7 @@ export function heldToKeep(log: ConversationLog): Held {
     ranges: within(heldRanges(log), 0, handled),
     unkept: within(log.heldApart, handled + 1, Number.POSITIVE_INFINITY).reduce(withRange, log.unkept),
     changesUpTo: Math.min(log.changesUpTo, firstUnsettled(log) - 1),
+    toldUpTo: Math.max(log.tellsUpTo, log.position),
   }
 }
 

@@ -15,6 +15,8 @@ export interface Held {
   /** Perhaps told, by a run that ended before it could keep that. */
   readonly unkept: readonly Range[]
   readonly changesUpTo: number
+  /** Events up to here were told or about to be, whether or not they were handled. */
+  readonly toldUpTo: number
 }
 
 export interface Saved {

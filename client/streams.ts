@@ -102,7 +102,7 @@ export function createStreams(deps: StreamsDeps): Streams {
 
   function newlyHeard(log: ConversationLog): void {
     // It may have come to know this stream, and ended before it could keep that.
-    if (resumed) mayBeTold(log)
+    if (resumed) mayBeTold(log, log.position)
     tell(log, 'new')
   }
 
@@ -211,7 +211,7 @@ export function createStreams(deps: StreamsDeps): Streams {
       for (const [conversationId, position] of positions) {
         const log = createLog(conversationId)
         // Nothing in one's own stream is recalled.
-        const nothing: Held = { ranges: [], unkept: [], changesUpTo: position }
+        const nothing: Held = { ranges: [], unkept: [], changesUpTo: position, toldUpTo: position }
         resumeAt(log, position, isUserStream(conversationId) ? nothing : held?.get(conversationId))
         logs.set(conversationId, log)
       }

@@ -50,7 +50,9 @@ export const serverFrames = {
   userTyping: frame('UserTyping', [conversationId, userId]),
   /** The profile of someone who is a friend has changed; read it again. */
   profileChanged: frame('ProfileChanged', [userId]),
-  presenceChanges: frame('PresenceChanges', [{ name: 'changes', type: { type: 'array', items: presenceSchema } }]),
+  presenceChanges: frame('PresenceChanges', [
+    { name: 'changes', type: { type: 'array', items: presenceSchema } },
+  ]),
   presenceResult: frame('PresenceResult', [
     id,
     { name: 'states', type: { type: 'array', items: presenceSchema } },
