@@ -34,6 +34,8 @@ const logIn = async (user: string): Promise<Page> =>
 /** Leaves the windows: the bundled browser is one process, which now and then ends with a window that is closed. */
 const leave = (...pages: Page[]) => Promise.all(pages.map((page) => page.goto('about:blank')))
 
+const soon = { timeout: 10_000 }
+
 describe('two windows at the address of the gateway', () => {
   test('become friends: a request is answered in the other window, then each sees that the other is online', async () => {
     const [anna, bert] = await Promise.all([logIn('anna'), logIn('bert')])
@@ -130,7 +132,7 @@ describe('two windows at the address of the gateway', () => {
     await there.locator('.row-box:first-child .row.muted', { hasText: 'Draft: half a thought' }).waitFor()
     await there.locator('html[data-theme=dark]').waitFor()
     await openRow(there, 'karl')
-    expect(await there.inputValue('textarea[aria-label=Message]')).toBe('half a thought')
+    await expect.poll(() => there.inputValue('textarea[aria-label=Message]'), soon).toBe('half a thought')
 
     await rowMenu(there, 'mona', 'Delete from the list')
     await here.keyboard.press('Escape')

@@ -2,8 +2,8 @@
  * The model of one partition: random schedules of late, doubled, lost and swallowed appends, crashes, zombies,
  * reassignments, rolled-back snapshots and new generations, over the real owner, decide, evolve and accept().
  *
- * LONGWIRE_SCHEDULES=n runs n schedules; LONGWIRE_SEED=s begins at that seed, so that a seed that failed is replayed by
- * LONGWIRE_SEED=s LONGWIRE_SCHEDULES=1.
+ * SCHEDULES=n runs n schedules; LONGWIRE_SEED=s begins at that seed, so that a seed that failed is replayed by
+ * LONGWIRE_SEED=s SCHEDULES=1.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Position, Verdict } from '../../schemas/accept.ts'
@@ -36,7 +36,7 @@ vi.mock('../../schemas/limits.ts', async (original) => {
   return { limits: { ...limits, dedupEntriesPerStreamMax: 4, recentMessagesMax: 3 } }
 })
 
-const SCHEDULES = Number(process.env.LONGWIRE_SCHEDULES ?? 20_000)
+const SCHEDULES = Number(process.env.SCHEDULES ?? 20_000)
 const SEED = Number(process.env.LONGWIRE_SEED ?? 1)
 
 /** First seed of `within` that ended wrong in this way; null when none did. */

@@ -1,9 +1,9 @@
-/** LONGWIRE_SCHEDULES=n runs n schedules; LONGWIRE_SEED=s LONGWIRE_SCHEDULES=1 replays one. */
+/** SCHEDULES=n runs n schedules; LONGWIRE_SEED=s SCHEDULES=1 replays one. */
 import { describe, expect, test } from 'vitest'
 import { type Broken, type Outcome, runSchedule } from '../../support/channel-schedule.ts'
 import { createRandom } from '../../support/random.ts'
 
-const SCHEDULES = Math.ceil(Number(process.env.LONGWIRE_SCHEDULES ?? 10_000) / 20)
+const SCHEDULES = Math.ceil(Number(process.env.SCHEDULES ?? 10_000) / 20)
 const SEED = Number(process.env.LONGWIRE_SEED ?? 1)
 
 test(`whatever the order of logins, removals, messages and losses, a large group's members learn of every message, and nobody else is shown one (${SCHEDULES} schedules from seed ${SEED})`, async () => {

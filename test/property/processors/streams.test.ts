@@ -1,6 +1,6 @@
 /**
  * Random commands at one stream of each kind. What must hold is told from the events alone, by a ledger that knows
- * nothing of the state. LONGWIRE_SEED=s LONGWIRE_SCHEDULES=1 replays a seed that failed.
+ * nothing of the state. LONGWIRE_SEED=s SCHEDULES=1 replays a seed that failed.
  */
 import { describe, expect, test, vi } from 'vitest'
 import { evolve } from '../../../processors/evolve.ts'
@@ -36,7 +36,7 @@ vi.mock('../../../schemas/limits.ts', async (original) => {
   }
 })
 
-const SCHEDULES = Math.min(Number(process.env.LONGWIRE_SCHEDULES ?? 300), 300)
+const SCHEDULES = Math.min(Number(process.env.SCHEDULES ?? 300), 300)
 const SEED = Number(process.env.LONGWIRE_SEED ?? 1)
 const COMMANDS = 60
 
