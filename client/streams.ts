@@ -22,6 +22,7 @@ import {
 import { createEarlyChanges } from './early.ts'
 import type { Emitter } from './emitter.ts'
 import { eventOf } from './events.ts'
+import { type Range, withRange } from './ranges.ts'
 import type { Held } from './store.ts'
 import type { Head, Item, ServerFrameOf } from './wire.ts'
 
@@ -62,10 +63,24 @@ export interface StreamsDeps {
   readonly ownJumped: (position: number) => void
 }
 
+/** Conversations whose pages are remembered before they are heard of. */
+const READ_AHEAD_MAX = 1_000
+
+interface ReadAhead {
+  readonly ranges: readonly Range[]
+  /** The pages are current up to this seq at least. */
+  readonly asOf: number
+}
+
 export function createStreams(deps: StreamsDeps): Streams {
   const { emitter } = deps
   const logs = new Map<string, ConversationLog>()
   const early = createEarlyChanges()
+  /**
+   * Pages of what was not heard of: what one left or observes, or joined by an event still on its way. To begin here
+   * would tell old messages as new ones.
+   */
+  const readAhead = new Map<string, ReadAhead>()
   let baseline = false
   let withoutHeads = false
   /** There was an earlier run. */
@@ -100,7 +115,20 @@ export function createStreams(deps: StreamsDeps): Streams {
     return log
   }
 
+  function noteRead(conversationId: string, { firstSeq, lastSeq, headSeq }: Page): void {
+    const { ranges, asOf } = readAhead.get(conversationId) ?? { ranges: [], asOf: headSeq }
+    readAhead.set(conversationId, {
+      ranges: withRange(ranges, { from: firstSeq, to: lastSeq }),
+      asOf: Math.min(asOf, headSeq),
+    })
+    const [oldest] = readAhead.keys()
+    if (readAhead.size > READ_AHEAD_MAX && oldest !== undefined) readAhead.delete(oldest)
+  }
+
   function newlyHeard(log: ConversationLog): void {
+    const read = readAhead.get(log.conversationId)
+    for (const range of read?.ranges ?? []) addHeld(log, range, read?.asOf ?? 0)
+    readAhead.delete(log.conversationId)
     // It may have come to know this stream, and ended before it could keep that.
     if (resumed) mayBeTold(log, log.position)
     tell(log, 'new')
@@ -266,7 +294,7 @@ export function createStreams(deps: StreamsDeps): Streams {
       let log = logs.get(conversationId)
       // Nobody knows yet whether there was something before: from here on nothing is missed.
       if (!log && !baseline) log = logOf(conversationId, headSeq, false)
-      if (!log) return
+      if (!log) return noteRead(conversationId, page)
       addHeld(log, { from: firstSeq, to: lastSeq }, headSeq)
       if (lacksChanges(log)) deps.behind(log)
       deps.moved(log)

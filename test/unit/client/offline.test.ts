@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { memoryStore, type Store } from '../../../client/store.ts'
 import { type ClientWorld, clientWorld } from '../../support/client-world.ts'
+import { noFaults } from '../../support/fake-gateway.ts'
 
 const room = 'g:room'
 const said = (text: string) => ({
@@ -218,4 +219,28 @@ test('kinds of a newer server are skipped, and what follows them is told', async
   gateway.append(said('c'))
   await time.run(3_000)
   expect(told).toEqual(['new', `message ${room}/1`, `message ${room}/3`])
+})
+
+test('a page read before its conversation was heard of is kept current, also over a jump', async () => {
+  const { gateway, online, settled, time } = clientWorld(11)
+  const told: string[] = []
+  const bob = await online('bob', { catchUpMax: 20, on: listening(told) })
+  const unheard = async (append: () => void): Promise<void> => {
+    gateway.faults = { ...noFaults, lose: 1 }
+    append()
+    await time.run(20)
+    gateway.faults = noFaults
+  }
+  gateway.groups.set(room, new Map([['bob', 1]]))
+  await unheard(() => {
+    for (const text of ['a', 'b', 'c']) gateway.append(said(text))
+  })
+  const page = await settled(bob.history(room), 50)
+  expect([page.firstSeq, page.lastSeq, told]).toEqual([1, 3, []])
+  await unheard(() => {
+    gateway.append(recall(2))
+    for (let i = 0; i < 400; i++) gateway.append(said(`${i}`))
+  })
+  await time.run(20_000)
+  expect(told.slice(0, 3)).toEqual(['new', 'recalled 2', 'jumped'])
 })
