@@ -174,6 +174,8 @@ async function measureAll({ open, filled, flags, engineCpuSec, insert }: Scene):
         await systemClock.sleep(INSERT_EVERY_MS)
       }
     })()
+    // Awaited below; until then a failure of it must not end the process before the engines are stopped.
+    beside.catch(() => {})
     const before = engineCpuSec()
     // Anew each time: nothing is held from the run before.
     const { perSec, summary } = await timed(open(), count, atOnce, work)
