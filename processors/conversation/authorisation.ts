@@ -129,15 +129,15 @@ const ofChat = (
   return { commands, when, verdicts: { outsider, side, blocked } }
 }
 
-/** Whoever is blocked reaches the other with nothing new; what he said before he may still take back or mend. */
+/** Whoever is blocked reaches the other with nothing new, in an old message's place neither; what he said he may still take back. */
 export const chatRules = {
   speak: ofChat(['SendMessage', 'React', 'PinMessage'], '', ['not_member', yes, 'not_accepted']),
-  editOwn: ofChat(['EditMessage'], 'of one’s own', ['not_member', yes, yes]),
-  editOthers: ofChat(['EditMessage'], 'of another', ['not_member', 'not_author', 'not_author']),
+  editOwn: ofChat(['EditMessage'], 'of one’s own', ['not_member', yes, 'not_accepted']),
+  editOthers: ofChat(['EditMessage'], 'of another', ['not_member', 'not_author', 'not_accepted']),
   recallOwn: ofChat(['RecallMessage'], 'of one’s own', ['not_member', yes, yes]),
   recallOthers: ofChat(['RecallMessage'], 'of another', ['not_member', 'not_author', 'not_author']),
   requestFriend: ofChat(['RequestFriend'], '', ['not_member', yes, 'not_accepted']),
-  answerFriend: ofChat(['AnswerFriend'], 'the other has asked', ['not_member', yes, yes]),
+  answerFriend: ofChat(['AnswerFriend'], 'the other has asked', ['not_member', yes, 'not_accepted']),
   deleteFriend: ofChat(['DeleteFriend'], 'of a friend', ['not_member', yes, yes]),
   block: ofChat(['Block'], '', ['not_member', yes, yes]),
   observe: ofChat(['Observe'], 'begins, with the right in the token', [yes, 'not_allowed', 'not_allowed']),

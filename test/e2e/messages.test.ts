@@ -255,7 +255,9 @@ describe('people', () => {
     await xia.me.block('wes')
     for (const attempt of [
       () => wes.me.send({ to: 'xia', text: 'hello?' }),
+      () => wes.me.edit(conv, seq, { text: 'hello again?', mentions: ['xia'] }),
       () => wes.me.react(conv, seq, '👍'),
+      () => wes.me.pin(conv, seq, true),
       () => wes.me.requestFriend('xia'),
     ])
       await expect(attempt()).rejects.toMatchObject({ code: 'not_accepted' })

@@ -69,7 +69,7 @@ export function createLedger(stream: string): Ledger {
       case 'MessageEdited':
       case 'Reacted':
         if (isSilent(sender, time)) return 'he is muted'
-        if (payload.type !== 'MessageEdited' && isBlocked(sender)) return 'he is blocked'
+        if (isBlocked(sender)) return 'he is blocked'
         if (payload.type === 'Reacted') return null
         if (payload.mentionAll && large && !leads(sender)) return 'he may not call all'
         if (payload.type === 'MessageSent') return null
@@ -107,7 +107,7 @@ export function createLedger(stream: string): Ledger {
       case 'FriendRequested':
         return isBlocked(sender) || friends || asked.size > 0 ? 'there is nothing to ask' : null
       case 'FriendAnswered':
-        return asked.size === 1 && !asked.has(sender) ? null : 'nobody asked him'
+        return asked.size === 1 && !asked.has(sender) && !isBlocked(sender) ? null : 'nobody asked him'
       case 'FriendDeleted':
         return friends ? null : 'they are no friends'
       case 'Blocked':

@@ -95,9 +95,10 @@ describe('blocking', () => {
     expect(scene.state()).toMatchObject({ seq: 3, ordinal: 2 })
   })
 
-  test('the blocked side still mends and takes back what it said', () => {
+  test('the blocked side puts no new words into what it said, and may take it back', () => {
     const { when } = given(AB, ...before)
-    when(by('a', edit(1, 'better'))).event('MessageEdited')
+    when(by('a', edit(1, 'listen!'))).rejection('not_accepted')
+    when(by('a', edit(1, 'listen!', null, { mentions: ['b'] }))).rejection('not_accepted')
     when(by('a', recall(1))).event('MessageRecalled')
   })
 
@@ -106,7 +107,9 @@ describe('blocking', () => {
     when(by('b', send('hi'))).event('MessageSent')
     when(by('b', react(1))).event('Reacted')
     when(by('b', requestFriend())).event('FriendRequested')
-    // Who blocks and asks wants an answer.
+    // Who blocks and asks hears the answer once he blocks no longer.
+    for (const yes of [true, false]) when(by('a', answerFriend(yes))).rejection('not_accepted')
+    when(by('b', block(false))).event('Blocked')
     when(by('a', answerFriend())).event('FriendAnswered')
   })
 
