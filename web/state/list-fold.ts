@@ -28,13 +28,14 @@ export function emptyConversation(conversationId: string, userId: string): Conve
   }
 }
 
-/** With a message that was told just now. */
+/** With a message that was told just now. What was read may know it already: then it is counted there. */
 export function withMessage(conversation: Conversation, message: Message, userId: string): Conversation {
-  const { unread, mentions, mentionsAll, readSeq, lastSeq } = conversation
+  const { unread, mentions, mentionsAll, readSeq, lastSeq, preview } = conversation
+  if (message.seq <= lastSeq) return preview ? conversation : { ...conversation, preview: message }
   const counts = message.senderId !== userId && message.seq > readSeq
   return {
     ...conversation,
-    lastSeq: Math.max(lastSeq, message.seq),
+    lastSeq: message.seq,
     lastTime: message.sentAt,
     preview: message,
     unread: unread + Number(counts),

@@ -116,6 +116,12 @@ describe('an entry of the list', () => {
     const three = withMessage(two, message(3, { senderId: 'alice' }), 'alice')
     expect(three).toMatchObject({ unread: 2, mentions: 1, mentionsAll: 1, lastSeq: 3 })
   })
+  test('a message that the list knew before it was told counts once', () => {
+    const read = { ...withMessage(before, message(7), 'alice'), lastSeq: 8 }
+    expect(withMessage(read, message(7), 'alice')).toEqual(read)
+    expect(withMessage(read, message(9), 'alice')).toMatchObject({ unread: 2, lastSeq: 9 })
+  })
+
   test('keeps what was told over a list that trails', () => {
     const told = withMessage(before, message(7), 'alice')
     const read = { ...before, name: 'The crew', lastSeq: 5, unread: 9, pinned: true }
