@@ -33,6 +33,7 @@ import type {
   State,
   StateChange,
   Typing,
+  Windows,
 } from './model.ts'
 import type { Store } from './store.ts'
 import type { WebSocketConstructor } from './transport.ts'
@@ -127,6 +128,8 @@ export interface Client {
   readonly state: State
   /** The server's clock in ms, as far as this client knows it. */
   serverTime(): number
+  /** For how long the server lets an author recall and edit, in ms. */
+  windows(): Windows
   /** Resolves when committed; retries by itself until then. Rejects with a LongwireError when refused for good. */
   send(request: SendRequest): Promise<Sent>
   /** The creator is a member without being named. */

@@ -319,6 +319,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
       return connection.state()
     },
     serverTime: connection.serverTime,
+    windows: connection.windows,
     typing: createTyping(clock, (frame) => connection.send(frame)),
     held(conversationId) {
       const log = streams.logs.get(conversationId)

@@ -5,7 +5,8 @@
 
 import type { Clock } from '../schemas/ports.ts'
 import { PROTOCOL_VERSION } from '../schemas/protocol.ts'
-import type { Kicked, State, StateChange } from './api.ts'
+import { defaultWindows } from '../schemas/windows.ts'
+import type { Kicked, State, StateChange, Windows } from './api.ts'
 import { jitteredMs } from './backoff.ts'
 import { LongwireError, retryOf } from './error.ts'
 import type { OpenTransport, Transport } from './transport.ts'
@@ -54,6 +55,7 @@ export interface Connection {
   /** Probes a connection that is online, and cuts a wait short: for when the network or the screen comes back. */
   wake(): void
   serverTime(): number
+  windows(): Windows
   close(): void
 }
 
@@ -70,6 +72,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
   let lastHeardMs = 0
   let probing = false
   let serverOffsetMs = 0
+  let windows = defaultWindows
   let pingId = 0
   let cancelTimer: () => void = () => {}
   let cancelBeat: () => void = () => {}
@@ -160,6 +163,9 @@ export function createConnection(deps: ConnectionDeps): Connection {
     cancelTimer()
     onlineSinceMs = lastHeardMs
     serverOffsetMs = frame.serverTime - lastHeardMs
+    // A server from before they were told has those that nobody has set.
+    const { recallMs, editMs } = defaultWindows
+    windows = { recallMs: frame.recallWindowMs ?? recallMs, editMs: frame.editWindowMs ?? editMs }
     refusals = 0
     change('online')
     beat(frame.heartbeatMs)
@@ -214,6 +220,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
       open()
     },
     serverTime: () => clock.now() + serverOffsetMs,
+    windows: () => windows,
     close() {
       if (state === 'closed') return
       end()

@@ -212,6 +212,8 @@ export interface ReadChange {
   readonly ordinal: number
 }
 
+export type { Windows } from '../schemas/windows.ts'
+
 export type State = 'connecting' | 'online' | 'waiting' | 'closed'
 export interface StateChange {
   readonly state: State

@@ -5,6 +5,7 @@ import type { SignalBus } from '../infra/redis/signal-bus.ts'
 import type { ReadModels } from '../projections/reads.ts'
 import { limits } from '../schemas/limits.ts'
 import type { Clock, Fault, Logger, LogStore } from '../schemas/ports.ts'
+import { defaultWindows, type Windows } from '../schemas/windows.ts'
 import { startAlive } from './alive.ts'
 import { createChannelUsers } from './channel-users.ts'
 import { createChannels } from './channels.ts'
@@ -28,6 +29,7 @@ export interface GatewayOptions {
   readonly boot: string
   readonly partitions: number
   readonly heartbeatMs: number
+  readonly windows?: Windows
   readonly store: LogStore
   readonly online: OnlineRegistry
   readonly bus: Pick<SignalBus, 'publish' | 'listen'>
@@ -110,7 +112,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const hub: Hub = createHub({
     gatewayId,
     boot,
-    settings: { heartbeatMs: options.heartbeatMs },
+    settings: { heartbeatMs: options.heartbeatMs, windows: options.windows ?? defaultWindows },
     clock,
     log,
     random: options.random,

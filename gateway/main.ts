@@ -19,7 +19,7 @@ const PAGE_FOLDER = path.join(import.meta.dirname, '../web/dist')
 
 await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
   const { config, log, clock, metrics, name, steps } = role
-  const { gatewayId, heartbeatMs, host, partitions } = config
+  const { gatewayId, heartbeatMs, host, partitions, recallWindowMs, editWindowMs } = config
   const secret = readTokenSecret(ensureTokenSecretFile(config))
   const store = role.store('gateway')
   await checkTopics(store, partitions)
@@ -34,6 +34,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     boot,
     partitions,
     heartbeatMs,
+    windows: { recallMs: recallWindowMs, editMs: editWindowMs },
     store,
     online: createRedisOnlineMap(redis),
     bus,

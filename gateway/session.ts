@@ -3,6 +3,7 @@ import type { ClientFrames, ServerFrame } from '../schemas/frames.ts'
 import { isId } from '../schemas/ids.ts'
 import { limits } from '../schemas/limits.ts'
 import { PROTOCOL_VERSION } from '../schemas/protocol.ts'
+import type { Windows } from '../schemas/windows.ts'
 import { bye } from './session-answers.ts'
 import { openSession, stepOpen } from './session-open.ts'
 import type { Entering, Fresh, Input, Session, Step } from './session-types.ts'
@@ -10,6 +11,8 @@ import type { Entering, Fresh, Input, Session, Step } from './session-types.ts'
 export interface SessionSettings {
   /** Asked of clients that ask for nothing themselves. */
   readonly heartbeatMs: number
+  /** Told to clients, so that they offer what will be taken. */
+  readonly windows: Windows
 }
 
 export const newSession = (now: number): Session => ({ phase: 'fresh', openedAt: now })
@@ -19,7 +22,7 @@ export function step(session: Session, input: Input, now: number, settings: Sess
     case 'fresh':
       return stepFresh(session, input, now, settings)
     case 'entering':
-      return stepEntering(session, input, now)
+      return stepEntering(session, input, now, settings)
     case 'open':
       return stepOpen(session, input, now)
     case 'closed':
@@ -56,7 +59,7 @@ function login(frame: ClientFrames['login'], settings: SessionSettings): Step {
   }
 }
 
-function stepEntering(session: Entering, input: Input, now: number): Step {
+function stepEntering(session: Entering, input: Input, now: number, settings: SessionSettings): Step {
   switch (input.kind) {
     case 'verified': {
       if (!input.verdict.ok) return bye(input.verdict.code)
@@ -69,7 +72,9 @@ function stepEntering(session: Entering, input: Input, now: number): Step {
     case 'refused':
       return bye(input.code)
     case 'entered':
-      return session.userId === null ? { session, effects: [] } : welcome(session, session.userId, input, now)
+      return session.userId === null
+        ? { session, effects: [] }
+        : welcome(session, session.userId, input, now, settings.windows)
     case 'frame':
       return bye(input.frame.type === 'login' ? 'already_logged_in' : 'not_logged_in')
     case 'unreadable':
@@ -86,6 +91,7 @@ function welcome(
   userId: string,
   input: Extract<Input, { kind: 'entered' }>,
   now: number,
+  windows: Windows,
 ): Step {
   const { heartbeatMs, rights, tokenExpiresAt } = session
   const { connectionId, gatewayId } = input
@@ -96,6 +102,8 @@ function welcome(
     gatewayId,
     serverTime: now,
     heartbeatMs,
+    recallWindowMs: windows.recallMs,
+    editWindowMs: windows.editMs,
   }
   const { deviceId } = session.device
   return {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { parsePolicy } from '../projections/reads/policy.ts'
+import { limits } from '../schemas/limits.ts'
 import { logLevels } from './log.ts'
 
 /** One row of the table of settings: the variable is `LONGWIRE_` + name. */
@@ -23,6 +24,8 @@ const wholeNumber = (min: number, max: number) =>
     .regex(/^\d{1,15}$/)
     .transform(Number)
     .refine((n) => n >= min && n <= max)
+const windowMs = wholeNumber(0, limits.windowMsMax)
+const windowForms = `milliseconds from 0 to ${limits.windowMsMax}, 30 days`
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true')
 const text = z.string().min(1).max(4096)
 const hostPort = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):([1-9]\d{0,4})$/
@@ -136,6 +139,16 @@ export const settings = {
     { fallback: 'forever' },
   ),
   storeGroup: setting('STORE_GROUP', policy, policyForms, 'The same for groups', { fallback: 'forever' }),
+  recallWindowMs: setting(
+    'RECALL_WINDOW_MS',
+    windowMs,
+    windowForms,
+    'For how long an author may recall a message; the same for all processors and gateways',
+    { fallback: String(limits.recallWindowMs) },
+  ),
+  editWindowMs: setting('EDIT_WINDOW_MS', windowMs, windowForms, 'The same for editing', {
+    fallback: String(limits.editWindowMs),
+  }),
   generation: setting(
     'GENERATION',
     wholeNumber(0, 2 ** 31 - 1),

@@ -1,4 +1,5 @@
 /** The decision for any command: de-duplication first, then the rules of the stream's kind. Pure. */
+import { defaultWindows, type Windows } from '../schemas/windows.ts'
 import { addMembers, createGroup, dissolveGroup, removeMembers, setGroup } from './conversation/groups.ts'
 import { answerJoin, requestJoin } from './conversation/joins.ts'
 import { editMessage, recallMessage, sendMessage } from './conversation/messages.ts'
@@ -15,21 +16,25 @@ import { setSetting } from './user/settings.ts'
 
 type Payload = Parameters<Decide>[2]
 
-export const decide: Decide = (state, command, payload, now) => {
-  const screened = screen(state, command, now)
-  if (screened) return screened
-  if (state.broken) return reject('stream_broken')
-  const { body, stream, seq } = state
-  const asked: Asked = { sender: command.sender, packId: command.packId, now, head: seq }
-  switch (body.kind) {
-    case 'user':
-      return decideUser(body, asked, payload)
-    case 'p2p':
-      return decideMessages(body, asked, payload) ?? decideRelations(body, asked, payload)
-    case 'group':
-      return decideGroup(body, stream, asked, payload)
+export const decideWith =
+  (windows: Windows): Decide =>
+  (state, command, payload, now) => {
+    const screened = screen(state, command, now)
+    if (screened) return screened
+    if (state.broken) return reject('stream_broken')
+    const { body, stream, seq } = state
+    const asked: Asked = { sender: command.sender, packId: command.packId, now, head: seq, windows }
+    switch (body.kind) {
+      case 'user':
+        return decideUser(body, asked, payload)
+      case 'p2p':
+        return decideMessages(body, asked, payload) ?? decideRelations(body, asked, payload)
+      case 'group':
+        return decideGroup(body, stream, asked, payload)
+    }
   }
-}
+
+export const decide = decideWith(defaultWindows)
 
 /** Null: not a matter of every conversation. */
 function decideMessages(body: Conversation, asked: Asked, payload: Payload): Decision | null {

@@ -4,6 +4,7 @@ import { createRedis, redisOptions } from '../infra/redis/client.ts'
 import { createRedisOnlineMap } from '../infra/redis/online-map.ts'
 import { checkTopics, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
+import { decideWith } from './decide.ts'
 import { startFanout } from './fanout/fanout.ts'
 import { startSequencer } from './sequencer/sequencer.ts'
 
@@ -18,11 +19,12 @@ await runRole(wanted === 'all' ? 'processors' : wanted, ['kafka', 'redis'], asyn
   await checkTopics(role.store('setup'), config.partitions)
   const redis = createRedis(redisOptions(config, name), log)
   const { generation } = config
+  const decide = decideWith({ recallMs: config.recallWindowMs, editMs: config.editWindowMs })
   const common = { clock, logger: log, name, failed }
   const sequencer =
     wanted === 'fanout'
       ? null
-      : await startSequencer({ ...common, store: role.store('sequencer'), generation })
+      : await startSequencer({ ...common, store: role.store('sequencer'), generation, decide })
   const fanout =
     wanted === 'sequencer'
       ? null

@@ -4,6 +4,7 @@
  */
 import type { CodeName } from '../schemas/codes.ts'
 import type { Command, CommandPayload, CommandType, EventPayload } from '../schemas/records.ts'
+import type { Windows } from '../schemas/windows.ts'
 import type { FirstAnswer } from './answers.ts'
 import type { StreamState } from './state.ts'
 
@@ -31,6 +32,7 @@ export interface Asked {
   readonly now: number
   /** Seq of the newest event of the stream. */
   readonly head: number
+  readonly windows: Windows
 }
 
 export type Decide = (state: StreamState, command: Command, payload: CommandPayload, now: number) => Decision

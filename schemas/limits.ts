@@ -39,8 +39,10 @@ export const limits = {
   dedupEntriesPerStreamMax: 4_096,
   /** Newest messages of which a stream's fold keeps author, ordinal and time. */
   recentMessagesMax: 1_000,
+  /** Defaults of settings. */
   recallWindowMs: 120_000,
   editWindowMs: 900_000,
+  windowMsMax: 2_592_000_000,
   pageMessagesDefault: 30,
   pageMessagesMax: 200,
   membersPageDefault: 100,

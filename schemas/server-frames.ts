@@ -18,6 +18,7 @@ import {
   strings,
   userId,
 } from './frame-parts.ts'
+import { limits } from './limits.ts'
 
 /** What a gateway sends. */
 export const serverFrames = {
@@ -27,6 +28,8 @@ export const serverFrames = {
     { name: 'gatewayId', type: 'string' },
     { name: 'serverTime', type: 'long' },
     { name: 'heartbeatMs', type: 'int' },
+    { name: 'recallWindowMs', type: 'long', default: limits.recallWindowMs },
+    { name: 'editWindowMs', type: 'long', default: limits.editWindowMs },
   ]),
   accepted: frame('Accepted', [packId]),
   committed: frame('Committed', [

@@ -213,6 +213,7 @@ const rightsOf = ({ chat, conversation, thread }: MessageContext, message: Messa
     conversation.kind === 'group' ? thread.group.group() : null,
     chat.client.userId,
     chat.client.serverTime(),
+    chat.client.windows(),
   )
 
 function showMessageMenu(

@@ -1,5 +1,4 @@
 /** Sending, recalling and editing in single chats and groups. */
-import { limits } from '../../schemas/limits.ts'
 import { type Asked, type CommandOf, type Decision, happened, reject } from '../processor.ts'
 import type { Conversation } from '../state.ts'
 import { barredFromSpeaking, barredInChat, barredInGroup } from './access.ts'
@@ -19,7 +18,7 @@ export function recallMessage(
   asked: Asked,
   command: CommandOf<'RecallMessage'>,
 ): Decision {
-  const { sender, now } = asked
+  const { sender, now, windows } = asked
   const barredFrom = (action: 'recallOwn' | 'recallOthers') =>
     body.kind === 'p2p' ? barredInChat(body, sender, action) : barredInGroup(body, sender, action)
   const barred = barredFrom('recallOwn')
@@ -29,7 +28,7 @@ export function recallMessage(
   const { target } = found
   const barredFromOthers = barredFrom('recallOthers')
   if (barredFromOthers && target.sender !== sender) return reject(barredFromOthers)
-  if (barredFromOthers && now - target.time > limits.recallWindowMs) return reject('too_old')
+  if (barredFromOthers && now - target.time > windows.recallMs) return reject('too_old')
   return happened({ type: 'MessageRecalled', target })
 }
 
@@ -48,6 +47,6 @@ export function editMessage(body: Conversation, asked: Asked, command: CommandOf
         : barredInGroup(body, sender, 'editOthers')
     if (code) return reject(code)
   }
-  if (asked.now - target.time > limits.editWindowMs) return reject('too_old')
+  if (asked.now - target.time > asked.windows.editMs) return reject('too_old')
   return happened({ type: 'MessageEdited', target, contentType, content, keyId, mentions, mentionAll })
 }

@@ -15,6 +15,7 @@ import type {
   ServerFrame,
 } from '../../client/wire.ts'
 import { p2pId, parseStream } from '../../schemas/ids.ts'
+import { defaultWindows } from '../../schemas/windows.ts'
 import { answerOf, type FakePlatform, overviewOf, readersOf, settingsOf, visibleTo } from './fake-reads.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -335,6 +336,8 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
         gatewayId: 'gw',
         serverTime: time.now(),
         heartbeatMs: 30_000,
+        recallWindowMs: defaultWindows.recallMs,
+        editWindowMs: defaultWindows.editMs,
       })
     } else if (link.userId === null) return
     else if (frame.type === 'logout') {

@@ -78,8 +78,15 @@ export interface Then {
   repeat(fields?: Partial<Extract<EventPayload, { type: 'Repeat' }>>): Answer
 }
 
-export function given(stream: string, ...before: Said[]): { when(said: Said): Then; scene: Scene } {
-  const on = scene(stream)
+export const given = (stream: string, ...before: Said[]) => givenBy(decide, stream, ...before)
+
+/** The same by other rules. */
+export function givenBy(
+  rules: Decide,
+  stream: string,
+  ...before: Said[]
+): { when(said: Said): Then; scene: Scene } {
+  const on = scene(stream, rules)
   for (const said of before) {
     const { envelope, payload } = on.say(said)
     if (envelope.kind !== 'event') throw new Error(`given ${said.payload.type}: ${JSON.stringify(payload)}`)

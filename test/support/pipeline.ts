@@ -12,6 +12,7 @@ import { createMemoryLog } from '../../infra/memory/log.ts'
 import { createMemorySignalBus } from '../../infra/memory/signal-bus.ts'
 import { createMetrics } from '../../infra/metrics.ts'
 import { createRedisOnlineMap } from '../../infra/redis/online-map.ts'
+import { decideWith } from '../../processors/decide.ts'
 import { startFanout } from '../../processors/fanout/fanout.ts'
 import type { FanoutStats } from '../../processors/fanout/stats.ts'
 import { startSequencer } from '../../processors/sequencer/sequencer.ts'
@@ -24,6 +25,7 @@ import { readModels } from '../../projections/reads.ts'
 import type { ServerFrame } from '../../schemas/frames.ts'
 import type { Fault } from '../../schemas/ports.ts'
 import { sharedTopics, topics } from '../../schemas/topics.ts'
+import { defaultWindows } from '../../schemas/windows.ts'
 import { newPackId, secret, until } from './gateway.ts'
 import { type RawClient, rawClient } from './gateway-client.ts'
 import { startEngines } from './projections/engines.ts'
@@ -55,7 +57,7 @@ export interface Pipeline {
   stop(): Promise<void>
 }
 
-export async function startPipeline(gateways = 3): Promise<Pipeline> {
+export async function startPipeline(gateways = 3, windows = defaultWindows): Promise<Pipeline> {
   let skewMs = 0
   const clock = { ...systemClock, now: () => Date.now() + skewMs }
   const engines = await startEngines({ clickhouse: true })
@@ -91,7 +93,12 @@ export async function startPipeline(gateways = 3): Promise<Pipeline> {
     createReader({ ...reading, name: 'archive', consumer: consume('archive'), sink: archive }),
   ]
   await Promise.all(readers.map((reader) => reader.start()))
-  const sequencer = await startSequencer({ ...common, name: 'sequencer', generation: 0 })
+  const sequencer = await startSequencer({
+    ...common,
+    name: 'sequencer',
+    generation: 0,
+    decide: decideWith(windows),
+  })
   const fanout = await startFanout({ ...common, name: 'fanout', map })
 
   const started = await Promise.all(
@@ -101,6 +108,7 @@ export async function startPipeline(gateways = 3): Promise<Pipeline> {
         boot: newBoot(clock.now(), Math.random),
         partitions: PARTITIONS,
         heartbeatMs: 60_000,
+        windows,
         store,
         online: map,
         bus,

@@ -1,6 +1,5 @@
 /** What the page offers to whom. Only a courtesy: the server decides by its own table. Pure. */
-import type { Conversation, Group, GroupRole, Message } from '../../client/index.ts'
-import { limits } from '../../schemas/limits.ts'
+import type { Conversation, Group, GroupRole, Message, Windows } from '../../client/index.ts'
 
 const rank: Readonly<Record<GroupRole, number>> = { member: 0, admin: 1, owner: 2 }
 
@@ -29,6 +28,7 @@ export function messageRights(
   group: Group | null,
   userId: string,
   serverTime: number,
+  windows: Windows,
 ): MessageRights {
   const age = serverTime - message.sentAt
   const mine = message.senderId === userId
@@ -36,8 +36,8 @@ export function messageRights(
   const single = conversation.kind === 'single' && conversation.peerId !== null
   const inside = single || (group !== null && group.role !== null && !group.dissolved)
   return {
-    edit: mine && may && message.content?.type === 'text' && age < limits.editWindowMs,
-    recall: inside && (isAdmin(group) || (mine && age < limits.recallWindowMs)),
+    edit: mine && may && message.content?.type === 'text' && age < windows.editMs,
+    recall: inside && (isAdmin(group) || (mine && age < windows.recallMs)),
     pin: inside && (single || isAdmin(group)),
     answer: may,
   }

@@ -11,7 +11,7 @@ import { newPackId } from '../../support/gateway.ts'
 import { encodeClientAvro } from '../../support/gateway-client.ts'
 
 const T0 = 1_800_000_000_000
-const settings = { heartbeatMs: 30_000 }
+const settings = { heartbeatMs: 30_000, windows: { recallMs: 1, editMs: 2 } }
 
 /** Now and then what fits, else what people who mean harm would send. */
 const strings: Readonly<Record<string, readonly string[]>> = {

@@ -8,7 +8,7 @@ import { limits } from '../../../schemas/limits.ts'
 import { newPackId } from '../../support/gateway.ts'
 
 const T0 = 1_800_000_000_000
-const settings = { heartbeatMs: 30_000 }
+const settings = { heartbeatMs: 30_000, windows: { recallMs: 1, editMs: 2 } }
 const login = (part: Partial<ClientFrames['login']> = {}): Input =>
   frame({
     type: 'login',
@@ -61,7 +61,15 @@ describe('a login', () => {
     expect(session.phase).toBe('open')
     expect(effects).toMatchObject([
       {
-        frame: { type: 'welcome', userId: 'alice', connectionId: 'c1', serverTime: T0, heartbeatMs: 30_000 },
+        frame: {
+          type: 'welcome',
+          userId: 'alice',
+          connectionId: 'c1',
+          serverTime: T0,
+          heartbeatMs: 30_000,
+          recallWindowMs: 1,
+          editWindowMs: 2,
+        },
       },
     ])
   })
@@ -150,7 +158,7 @@ describe('an open session', () => {
     let now = T0
     const run = (input: Input) => {
       now += 10
-      const taken = step(session, input, now, { heartbeatMs: 600_000 })
+      const taken = step(session, input, now, { ...settings, heartbeatMs: 600_000 })
       session = taken.session
       return taken.effects
     }

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { decideWith } from '../../../../processors/decide.ts'
+import { evolveInto } from '../../../../processors/fold.ts'
+import { groupStream, newGroupId } from '../../../../schemas/ids.ts'
 import { limits } from '../../../../schemas/limits.ts'
 import type { Target } from '../../../../schemas/records.ts'
 import { addMembers, create, edit, markRead, packId, recall, send, T0 } from '../../../support/commands.ts'
-import { by, given, type Said } from '../../../support/given.ts'
+import { by, given, givenBy, type Said } from '../../../support/given.ts'
 
 const AB = 'p2p:a:b'
 const many = (count: number): Said[] => Array.from({ length: count }, (_, i) => by('a', send(`m${i}`)))
@@ -157,5 +160,42 @@ describe('messages older than the fold remembers', () => {
     given(AB, ...long)
       .when(by('b', recall(3, forged)))
       .rejection('not_author')
+  })
+})
+
+describe('windows that are set otherwise', () => {
+  const said = by('a', send('hi'))
+
+  test('hold to the ms, recalling apart from editing', () => {
+    const rules = decideWith({ recallMs: 5_000, editMs: 50 })
+    const { when } = givenBy(rules, AB, said)
+    when(by('a', edit(1, 'ho'), { at: 51 })).event('MessageEdited')
+    when(by('a', edit(1, 'hum'), { at: 52 })).rejection('too_old')
+    when(by('a', recall(1), { at: 5_001 })).event('MessageRecalled')
+    givenBy(rules, AB, said)
+      .when(by('a', recall(1), { at: 5_002 }))
+      .rejection('too_old')
+  })
+
+  test('of 0 let nobody recall or edit but whoever may recall the messages of others', () => {
+    const rules = decideWith({ recallMs: 0, editMs: 0 })
+    const ID = packId(T0, 9)
+    const G = groupStream(newGroupId('a', ID))
+    const group = [by('a', create('team', 'b'), { packId: ID }), by('b', send('hi'))]
+    for (const payload of [recall(2), edit(2, 'ho')])
+      givenBy(rules, G, ...group)
+        .when(by('b', payload))
+        .rejection('too_old')
+    givenBy(rules, G, ...group)
+      .when(by('a', recall(2)))
+      .event('MessageRecalled')
+  })
+
+  test('change nothing of what was decided before: the same records make the same state', () => {
+    const generous = givenBy(decideWith({ recallMs: 9_000, editMs: 9_000 }), AB, said)
+    const { envelope, payload } = generous.when(by('a', recall(1), { at: 8_000 })).event('MessageRecalled')
+    const strict = givenBy(decideWith({ recallMs: 0, editMs: 0 }), AB, said).scene
+    evolveInto(strict.fold, envelope, payload)
+    expect(strict.state()).toEqual(generous.scene.state())
   })
 })
