@@ -103,7 +103,6 @@ export function groupChangeOf(item: Item): GroupChange | null {
     role: kind === 'roleSet' ? (value as GroupRole | null) : null,
     on: item.on ?? null,
     until: item.until ?? null,
-    note: kind === 'joinRequested' ? value : null,
     changes: kind === 'groupSet' ? (fieldsOf(value) as GroupSettings) : null,
   }
 }

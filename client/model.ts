@@ -102,7 +102,7 @@ export interface GroupChange {
     /** By an admin, or by oneself: left. */
     | 'removed'
     | 'dissolved'
-    /** `byUserId` asks to join. */
+    /** `byUserId` asks to join; owner and admins find his note in `Group.requests`. */
     | 'joinRequested'
     | 'joinAnswered'
     | 'roleSet'
@@ -123,8 +123,6 @@ export interface GroupChange {
   readonly on: boolean | null
   /** Of muted: server time in ms; 0: no longer. */
   readonly until: number | null
-  /** Of joinRequested. */
-  readonly note: string | null
   /** Of groupSet: what changed. */
   readonly changes: GroupSettings | null
 }

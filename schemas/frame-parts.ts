@@ -70,7 +70,7 @@ export const itemSchema = {
     { name: 'on', type: optBoolean },
     /** Of setting. */
     { name: 'key', type: optString },
-    /** Of reacted the emoji, of roleSet the role, of requests the note, of setting its value, of groupSet and profile the changed fields as JSON text. */
+    /** Of reacted the emoji, of roleSet the role, of friend requests the note, of setting its value, of groupSet and profile the changed fields as JSON text. */
     { name: 'value', type: optString },
     /** Of muted: broker time in ms, 0 for no longer. */
     { name: 'until', type: optLong },

@@ -57,7 +57,8 @@ export function itemOf(envelope: Envelope, payload: EventPayload): Item | null {
     case 'GroupDissolved':
       return { ...item, kind: 'dissolved' }
     case 'JoinRequested':
-      return { ...item, kind: 'joinRequested', value: payload.note }
+      // The note is for those who may let him in: they read it with the group.
+      return { ...item, kind: 'joinRequested' }
     case 'JoinAnswered':
       return { ...item, kind: 'joinAnswered', members: [payload.user], on: payload.accept }
     case 'RoleSet':
@@ -110,8 +111,11 @@ export const isFor = (item: Item, user: string): boolean =>
   !ofSenderOnly.has(item.kind) || item.senderId === user
 
 /** The item as this reader may see it. */
-export const itemFor = (item: Item, user: string): Item =>
-  isFor(item, user) ? item : hiddenItem(item.conversationId, item.seq)
+export function itemFor(item: Item, user: string): Item {
+  if (!isFor(item, user)) return hiddenItem(item.conversationId, item.seq)
+  // Read models that were built before hold notes.
+  return item.kind === 'joinRequested' && item.value !== null ? { ...item, value: null } : item
+}
 
 function contentOf(payload: {
   contentType: string

@@ -70,7 +70,7 @@ export function changeText(change: GroupChange, userId: string, nameOf: NameOf):
     case 'dissolved':
       return `${by} dissolved the group`
     case 'joinRequested':
-      return `${by} asked to join${change.note ? `: “${change.note}”` : ''}`
+      return `${by} asked to join`
     case 'joinAnswered':
       return self ? `${by} joined` : change.on ? `${by} let ${whom} in` : `${by} did not let ${whom} in`
     case 'roleSet':

@@ -295,7 +295,7 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
       case 'dissolveGroup':
         return { kind: 'dissolved' }
       case 'requestJoin':
-        return { kind: 'joinRequested', value: frame.note }
+        return { kind: 'joinRequested' }
       case 'answerJoin':
         return { kind: 'joinAnswered', members: [frame.userId], on: frame.accept }
       case 'setRole':

@@ -19,9 +19,9 @@ export function groupAfter(group: Group, change: GroupChange, me: string): Group
       return concernsMe ? { ...group, mutedUntil: change.until ?? 0 } : group
     case 'joinRequested': {
       if (byUserId === me) return { ...group, asked: true }
-      const known = group.requests.filter(({ userId }) => userId !== byUserId)
-      const request = { userId: byUserId, note: change.note ?? '', time: change.time }
-      return { ...group, requests: [...known, request] }
+      // His note comes with the group, which is read again.
+      if (group.requests.some(({ userId }) => userId === byUserId)) return group
+      return { ...group, requests: [...group.requests, { userId: byUserId, note: '', time: change.time }] }
     }
     case 'joinAnswered': {
       const after = { ...group, requests: others, asked: group.asked && !concernsMe }

@@ -275,7 +275,7 @@ export function plainModel(): PlainModel {
         Object.assign(item, { kind: 'removed', members: payload.members })
         return payload.members
       case 'JoinRequested':
-        Object.assign(item, { kind: 'joinRequested', value: payload.note })
+        Object.assign(item, { kind: 'joinRequested' })
         stream.requests.set(payload.sender, payload.note)
         return []
       case 'JoinAnswered':

@@ -35,7 +35,6 @@ const change = (kind: GroupChange['kind'], fields: Partial<GroupChange>): GroupC
   role: null,
   on: null,
   until: null,
-  note: null,
   changes: null,
   ...fields,
 })
@@ -55,9 +54,11 @@ describe('a group after a change', () => {
     expect(groupWith(change('removed', { members: ['alice'] }))).toMatchObject({ memberCount: 2, role: null })
   })
   test('holds one request of each, until it is answered', () => {
-    const asked = change('joinRequested', { byUserId: 'eve', note: 'please' })
-    const twice = groupAfter(groupWith(asked), asked, 'alice')
-    expect(twice.requests).toEqual([{ userId: 'eve', note: 'please', time: 1_000 }])
+    const asked = change('joinRequested', { byUserId: 'eve' })
+    expect(groupWith(asked).requests).toEqual([{ userId: 'eve', note: '', time: 1_000 }])
+    const read = [{ userId: 'eve', note: 'please', time: 1_000 }]
+    const twice = groupAfter({ ...group, requests: read }, asked, 'alice')
+    expect(twice.requests).toEqual(read)
     const answered = groupAfter(twice, change('joinAnswered', { members: ['eve'], on: false }), 'alice')
     expect(answered).toMatchObject({ requests: [], memberCount: 3 })
     expect(
