@@ -15,6 +15,9 @@ afterAll(async () => {
 const person = (user: string, codec: 'json' | 'avro' = 'json'): Promise<Person> =>
   personOf({ url: platform.ws, token: () => platform.token(user), user, codec })
 
+/** Sent by frank to grace while roles are killed. */
+const count = 300
+
 describe('the whole platform, through the client', () => {
   test('a JSON and an Avro client hear the same, in single chat and in a group', async () => {
     const alice = await person('alice')
@@ -63,7 +66,6 @@ describe('the whole platform, through the client', () => {
   test('nothing is lost, doubled or reordered while each role is killed in turn', async () => {
     const frank = await person('frank')
     const grace = await person('grace', 'avro')
-    const count = 300
     const sends: Promise<{ seq: number }>[] = []
     const killed: number[] = []
     for (let i = 0; i < count; i++) {
@@ -97,5 +99,25 @@ describe('the whole platform, through the client', () => {
     await until('both are there', async () => (await allOf(ivan.me, conversationId)).length === 2)
     expect(textsOf(await allOf(ivan.me, conversationId))).toEqual(['before', 'after'])
     await ivan.me.close()
+  })
+
+  test('a storage policy hides what it no longer keeps from every read, and destroys it', async () => {
+    const kept = 100
+    expect(await platform.stop({ keep: true })).toBe(0)
+    platform = await startPlatform(platform.dataDir, { LONGWIRE_STORE_P2P: `messages:${kept}` })
+    const grace = await person('grace')
+    const chat = 'p2p:frank:grace'
+    await until('the policy holds', async () => (await allOf(grace.me, chat)).length === kept)
+    const shown = await allOf(grace.me, chat)
+    const texts = Array.from({ length: count }, (_, i) => `n${i}`)
+    expect(textsOf(shown)).toEqual(texts.slice(-kept))
+    expect((await grace.me.search({ query: 'n299' })).messages).toHaveLength(1)
+    expect((await grace.me.search({ query: 'n0' })).messages).toEqual([])
+    await until('the contents are destroyed in the archive', async () => {
+      const sql = `SELECT countIf(content != ''), count() FROM longwire.messages FINAL WHERE conversation = '${chat}'`
+      const answer = await fetch(platform.clickhouse, { method: 'POST', body: sql })
+      return (await answer.text()).trim() === `${kept}\t${texts.length}`
+    })
+    await grace.me.close()
   })
 })

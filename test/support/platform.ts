@@ -19,6 +19,7 @@ export interface Platform {
   readonly page: string
   readonly ws: string
   readonly dataDir: string
+  readonly clickhouse: string
   /** As `npm run -s token` prints it. */
   token(user: string): Promise<string>
   /** The same without a process of its own. */
@@ -41,10 +42,14 @@ export interface ExtraGateway {
 const tokenTtlSec = 3_600
 const readyMsMax = 60_000
 
-/** Rejects with what was printed when it ends before it is ready. */
-export async function startPlatform(dataDir?: string): Promise<Platform> {
+/** Rejects with what was printed when it ends before it is ready. `settings` are LONGWIRE_ variables. */
+export async function startPlatform(
+  dataDir?: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Platform> {
   const data = dataDir ?? (await mkdtemp(path.join(tmpdir(), 'longwire-')))
-  const env = { ...process.env, LONGWIRE_DATA: data, LONGWIRE_PORT: '0', LONGWIRE_API_PORT: '0' }
+  const own = { LONGWIRE_DATA: data, LONGWIRE_PORT: '0', LONGWIRE_API_PORT: '0' }
+  const env = { ...process.env, ...own, ...settings }
   // The engines are downloaded once for all data folders.
   const child = spawn(process.execPath, ['infra/start.ts'], {
     cwd: root,
@@ -68,6 +73,7 @@ export async function startPlatform(dataDir?: string): Promise<Platform> {
   return {
     page,
     dataDir: data,
+    clickhouse: engineAddresses(data)?.clickhouse ?? '',
     ws: `${page.replace(/^http/, 'ws')}/ws`,
     token: async (user) =>
       (await run(process.execPath, ['infra/token.ts', user], { cwd: root, env })).stdout.trim(),
