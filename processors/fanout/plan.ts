@@ -1,6 +1,7 @@
 /** Who must hear of an accepted record: pure. */
 import { parseStream } from '../../schemas/ids.ts'
 import { limits } from '../../schemas/limits.ts'
+import { listedIn } from '../../schemas/listed.ts'
 import type { Answer, Envelope, EventPayload, Signal } from '../../schemas/records.ts'
 import type { ListEntry, StreamHead } from './ports.ts'
 import { foldRoster, membersOf, observersOf, type RosterChange, type Rosters } from './roster.ts'
@@ -64,7 +65,7 @@ export function planRecord(
   const told = {
     stream,
     head: isUserStream ? null : { stream, seq, ordinal, time },
-    lists: isUserStream ? [] : listsOf(stream, seq, change.joined),
+    lists: isUserStream ? [] : listsOf(envelope, payload, change.joined),
     answer,
   }
   const largeSince = rosters.get(stream)?.largeSince ?? null
@@ -120,11 +121,11 @@ function signalOf(stream: string, payload: EventPayload): SignalPlan | null {
   return peer === undefined ? null : { signal: { kind: 'receipt', user, conversationId, seq }, to: [peer] }
 }
 
-function listsOf(stream: string, seq: number, joined: readonly string[]): readonly ListEntry[] {
-  const ref = parseStream(stream)
-  // A single chat enters both lists with its first event; a stranger's first message must be found at once.
-  if (ref?.kind === 'p2p') return seq === 1 ? ref.users.map((user) => ({ user, conversationId: stream })) : []
-  return joined.map((user) => ({ user, conversationId: stream }))
+function listsOf(envelope: Envelope, payload: EventPayload, joined: readonly string[]): readonly ListEntry[] {
+  const { stream: conversationId } = envelope
+  const ref = parseStream(conversationId)
+  const users = ref?.kind === 'p2p' ? listedIn(envelope, payload, ref.users) : joined
+  return users.map((user) => ({ user, conversationId }))
 }
 
 function answerOf(envelope: Envelope, payload: EventPayload | null): Plan['answer'] {

@@ -1,5 +1,6 @@
 /** Who belongs where and may do what, what groups and people are called, and the conversations of each user. */
 import { parseStream } from '../../schemas/ids.ts'
+import { listedIn } from '../../schemas/listed.ts'
 import type { Envelope, EventPayload } from '../../schemas/records.ts'
 import type { Accepted, Projection } from '../projection.ts'
 import type { Fact } from './membership.ts'
@@ -53,21 +54,11 @@ export const directory: Projection<DirectoryWrite> = {
     if (envelope.kind !== 'event') return []
     const ref = parseStream(envelope.stream)
     const pair = ref?.kind === 'p2p' ? ref.users : null
-    const listed = pair ? listedBy(envelope, payload, pair) : []
+    const users = pair ? listedIn(envelope, payload, pair) : []
+    const listed: DirectoryWrite[] =
+      users.length === 0 ? [] : [{ kind: 'listed', conversationId: envelope.stream, users }]
     return payload ? [...listed, ...changes(envelope, payload, pair)] : listed
   },
-}
-
-/** A single chat stands in both lists from its first event on, unless that is one that only its sender may see. */
-function listedBy(
-  { stream: conversationId, seq, ordinal }: Envelope,
-  payload: EventPayload | null,
-  pair: readonly [string, string],
-): DirectoryWrite[] {
-  if (payload?.type === 'Blocked')
-    return seq === 1 ? [{ kind: 'listed', conversationId, users: [payload.sender] }] : []
-  const first = seq === 1 || ordinal === 1 || payload?.type === 'FriendRequested'
-  return first ? [{ kind: 'listed', conversationId, users: [...new Set(pair)] }] : []
 }
 
 function changes(

@@ -37,7 +37,7 @@ export function eventOf(
   stream: string,
   seq: number,
   payload: EventPayload,
-  more: { time?: number; reply?: ReplyAddress } = {},
+  more: { time?: number; ordinal?: number; reply?: ReplyAddress } = {},
 ): Event {
   const bytes = sealEnvelope({
     kind: 'event',
@@ -46,7 +46,7 @@ export function eventOf(
     source: seq,
     stream,
     seq,
-    ordinal: seq,
+    ordinal: more.ordinal ?? seq,
     time: more.time ?? T0,
     trace: null,
     reply: more.reply ?? null,

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { type Plan, planRecord } from '../../../../processors/fanout/plan.ts'
 import { membersOf, newRoster, type Rosters, restoreRoster } from '../../../../processors/fanout/roster.ts'
 import { initialState } from '../../../../processors/state.ts'
+import { directory } from '../../../../projections/directory/project.ts'
+import type { Accepted } from '../../../../projections/projection.ts'
 import { limits } from '../../../../schemas/limits.ts'
 import type { EventPayload } from '../../../../schemas/records.ts'
 import { T0 } from '../../../support/commands.ts'
@@ -48,6 +50,37 @@ describe('who is told of what happens in a single chat', () => {
     const { plan } = partition()
     expect(plan(PAIR, happening('FriendRequested', {})).lists.map(({ user }) => user)).toEqual(['ann', 'bob'])
     expect(plan(PAIR, message()).lists).toEqual([])
+  })
+
+  it.each([
+    ['a block', happening('Blocked', { on: true }), 0],
+    ['a request', happening('FriendRequested', {}), 0],
+    ['a message', message(), 1],
+    ['an observer', happening('Observing', { sender: 'eve', on: true }), 0],
+  ])('lists that %s begins are those of the directory, then and with what follows', (_, first, ordinal) => {
+    const rosters: Rosters = new Map()
+    const follow = [
+      happening('Blocked', { sender: 'bob', on: true }),
+      happening('FriendRequested', { sender: 'bob' }),
+      message('bob'),
+      message('ann'),
+    ]
+    let messages = ordinal
+    for (const [i, payload] of [first, ...follow].entries()) {
+      if (i > 0 && payload.type === 'MessageSent') messages++
+      const { envelope, bytes } = eventOf(PAIR, i + 1, payload, { ordinal: messages })
+      const listed = directory
+        .project({ envelope, payload, partition: 0 } as unknown as Accepted)
+        .flatMap((write) => (write.kind === 'listed' ? write.users : []))
+      const { lists } = planRecord(rosters, envelope, payload, bytes, T0)
+      expect(lists, `${i} ${payload.type}`).toEqual(listed.map((user) => ({ user, conversationId: PAIR })))
+    }
+  })
+
+  it('a block that comes first is in no list but that of who blocks', () => {
+    expect(partition().plan(PAIR, happening('Blocked', { on: true })).lists).toEqual([
+      { user: 'ann', conversationId: PAIR },
+    ])
   })
 })
 
