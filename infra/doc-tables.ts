@@ -1,5 +1,6 @@
 /** The tables of docs/protocol.md and docs/operations.md, from the code they describe. `npm run docs:tables` writes them; a test holds the pages to it. */
 import {
+  afterDissolving,
   chatRoles,
   chatRules,
   groupRoles,
@@ -115,13 +116,19 @@ const frameOf: Readonly<Record<CommandType, keyof typeof clientFrames>> = {
   MarkRead: 'markRead',
 }
 
-function ruleTable<R extends string>(rules: Readonly<Record<string, Rule<R>>>, roles: readonly R[]): string {
+function ruleTable<R extends string>(
+  rules: Readonly<Record<string, Rule<R>>>,
+  roles: readonly R[],
+  outlasting: readonly CommandType[] = [],
+): string {
   const rows = Object.values(rules).map(({ commands, when, verdicts }) => {
+    const outlasts = commands.every((command) => outlasting.includes(command))
+    const where = outlasts ? `${when}, also once dissolved` : when
     const cells = roles.map((role) => {
       const verdict = verdicts[role]
       return verdict === true ? 'yes' : `\`${verdict}\``
     })
-    return `| ${commands.map((command) => `\`${frameOf[command]}\``).join(', ')} | ${when} | ${cells.join(' | ')} |`
+    return `| ${commands.map((command) => `\`${frameOf[command]}\``).join(', ')} | ${where} | ${cells.join(' | ')} |`
   })
   return [
     `| command | where | ${roles.join(' | ')} |`,
@@ -135,7 +142,7 @@ export const tables: Readonly<Record<string, () => string>> = {
   'client-frames': () => frameTable(clientFrames),
   'server-frames': () => frameTable(serverFrames),
   records: recordTable,
-  'group-rules': () => ruleTable(groupRules, groupRoles),
+  'group-rules': () => ruleTable(groupRules, groupRoles, afterDissolving),
   'chat-rules': () => ruleTable(chatRules, chatRoles),
   codes: codeTable,
   limits: limitTable,

@@ -1,5 +1,6 @@
 /** The decision for any command: de-duplication first, then the rules of the stream's kind. Pure. */
 import { defaultWindows, type Windows } from '../schemas/windows.ts'
+import { afterDissolving } from './conversation/authorisation.ts'
 import { addMembers, createGroup, dissolveGroup, removeMembers, setGroup } from './conversation/groups.ts'
 import { answerJoin, requestJoin } from './conversation/joins.ts'
 import { editMessage, recallMessage, sendMessage } from './conversation/messages.ts'
@@ -74,7 +75,7 @@ function decideRelations(body: P2pState, asked: Asked, payload: Payload): Decisi
 function decideGroup(body: GroupState, stream: string, asked: Asked, payload: Payload): Decision {
   if (payload.type === 'CreateGroup') return createGroup(body, stream, asked, payload)
   if (!body.exists) return reject('not_member')
-  if (body.dissolved) return reject('dissolved')
+  if (body.dissolved && !afterDissolving.includes(payload.type)) return reject('dissolved')
   return decideMessages(body, asked, payload) ?? decideRoster(body, asked, payload)
 }
 

@@ -120,6 +120,9 @@ export const groupRules = {
   stopObserving: ofGroup(['Observe'], 'ends', [yes, 'no_change', 'no_change', 'no_change']),
 } as const satisfies Record<string, Rule<GroupRole>>
 
+/** What a dissolved group still takes, by the same rules; all else is `dissolved`, whoever asks. Its members go on reading. */
+export const afterDissolving: readonly CommandType[] = ['RecallMessage']
+
 const ofChat = (
   commands: readonly CommandType[],
   when: string,

@@ -120,17 +120,20 @@ describe('groups with roles', () => {
     await closeAll(hal, ida, jon)
   })
 
-  test('the group is handed over and dissolved: nobody may do anything then, all may still read', async () => {
+  test('the group is handed over and dissolved: nobody may do anything then but take back, all may still read', async () => {
     const [lea, max] = await people('lea', 'max')
     const { conversationId: g } = await lea.me.createGroup({ name: 'ends', members: ['max'] })
     await max.me.send({ conversationId: g, text: 'remember' })
+    const { seq } = await lea.me.send({ conversationId: g, text: 'forget' })
     await lea.me.transfer(g, 'max')
     await expect(lea.me.dissolve(g)).rejects.toMatchObject(refusal('not_allowed'))
     await max.me.dissolve(g)
     for (const { me } of [lea, max]) {
       await expect(me.send({ conversationId: g, text: 'hello?' })).rejects.toMatchObject(refusal('dissolved'))
-      expect(textsOf(await allOf(me, g))).toEqual(['remember'])
+      expect(textsOf(await allOf(me, g))).toEqual(['remember', 'forget'])
     }
+    await lea.me.recall(g, seq)
+    expect(textsOf(await allOf(max.me, g))).toEqual(['remember', null])
     await until('it is marked so', async () => (await listed(lea, g))?.dissolved === true)
     await closeAll(lea, max)
   })

@@ -39,7 +39,7 @@ export function createLedger(stream: string): Ledger {
   const rank = (user: string) => ['side', 'member', 'admin', 'owner'].indexOf(roles.get(user) ?? '')
 
   function objection({ time }: Envelope, payload: EventPayload): string | null {
-    if (dissolved) return 'the group is dissolved'
+    if (dissolved && payload.type !== 'MessageRecalled') return 'the group is dissolved'
     if (!('sender' in payload)) return 'it is nobody’s'
     const { sender } = payload
     const isIn = roles.has(sender)

@@ -34,10 +34,11 @@ export function messageRights(
   const mine = message.senderId === userId
   const may = writeBar(conversation, group, userId, serverTime) === null
   const single = conversation.kind === 'single' && conversation.peerId !== null
-  const inside = single || (group !== null && group.role !== null && !group.dissolved)
+  const member = single || (group !== null && group.role !== null)
+  const inside = member && !group?.dissolved
   return {
     edit: mine && may && message.content?.type === 'text' && age < windows.editMs,
-    recall: inside && (isAdmin(group) || (mine && age < windows.recallMs)),
+    recall: member && (isAdmin(group) || (mine && age < windows.recallMs)),
     pin: inside && (single || isAdmin(group)),
     answer: may,
   }

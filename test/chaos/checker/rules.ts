@@ -50,7 +50,7 @@ function groupRules(): Rules {
 
   function objection(record: Accepted, messages: ReadonlyMap<number, Message>): string | null {
     const { type, sender, row } = record
-    if (dissolved) return 'is in a dissolved group'
+    if (dissolved && type !== 'MessageRecalled') return 'is in a dissolved group'
     const mine = roleOf(sender)
     switch (type) {
       case 'GroupCreated':
@@ -145,13 +145,13 @@ function pairRules(a: string, b: string): Rules {
         case 'Reacted':
           return shut ?? reacting(record, messages)
         case 'MessageEdited':
-          return editing(record, messages)
+          return shut ?? editing(record, messages)
         case 'MessageRecalled':
           return recalling(record, messages, false)
         case 'FriendRequested':
           return shut ?? (friends || asked.has(sender) ? 'asks again' : null)
         case 'FriendAnswered':
-          return asked.has(other(sender)) ? null : 'was not asked'
+          return shut ?? (asked.has(other(sender)) ? null : 'was not asked')
         case 'FriendDeleted':
           return friends ? null : 'is no friend'
         case 'Blocked':

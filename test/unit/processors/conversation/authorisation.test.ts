@@ -1,6 +1,7 @@
 /** Every cell of the two tables, by a real command of somebody in that role: what the docs print is what happens. */
 import { describe, expect, test, vi } from 'vitest'
 import {
+  afterDissolving,
   authorise,
   type ChatAction,
   type ChatRole,
@@ -172,6 +173,15 @@ describe('in a group', () => {
       const { before = [], payloads } = cases[action](role)
       for (const payload of payloads)
         expectCell(G, [...group, ...before], role, payload, authorise(groupRules[action], role))
+    })
+
+    test.each(groupRoles)('as %s, the group being dissolved', (role) => {
+      const { before = [], payloads } = cases[action](role)
+      for (const payload of payloads) {
+        const isTaken = afterDissolving.includes(payload.type)
+        const verdict = isTaken ? authorise(groupRules[action], role) : 'dissolved'
+        expectCell(G, [...group, ...before, by('owner', dissolve())], role, payload, verdict)
+      }
     })
 
     test('covers the commands that the table names', () => {

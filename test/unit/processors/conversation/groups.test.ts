@@ -6,6 +6,7 @@ import {
   addMembers,
   create,
   dissolve,
+  edit,
   observe,
   packId,
   recall,
@@ -206,17 +207,36 @@ describe('a dissolved group', () => {
 
   test.each([
     ['sending', 'a', send('hi')],
-    ['recalling', 'b', recall(2)],
+    ['editing', 'b', edit(2, 'ho')],
     ['leaving', 'b', removeMembers('b')],
     ['adding', 'a', addMembers('d')],
     ['changing it', 'a', setGroup({ name: 'x' })],
     ['dissolving it again', 'a', dissolve()],
     ['asking to join', 'x', requestJoin()],
     ['observing', 'x', observe()],
-  ])('takes nothing more: %s', (_, user, payload) => {
+  ])('takes nothing new: %s', (_, user, payload) => {
     given(G, ...gone)
       .when(by(user, payload))
       .rejection('dissolved')
+  })
+
+  test('lets its last members take back what all go on reading: the author within the window, who leads at any time', () => {
+    const late = { at: limits.recallWindowMs * 2 }
+    given(G, ...gone)
+      .when(by('b', recall(2)))
+      .event('MessageRecalled')
+    given(G, ...gone)
+      .when(by('a', recall(2), late))
+      .event('MessageRecalled')
+    given(G, ...gone)
+      .when(by('b', recall(2), late))
+      .rejection('too_old')
+    given(G, ...gone)
+      .when(by('c', recall(2)))
+      .rejection('not_author')
+    given(G, ...gone)
+      .when(by('x', recall(2)))
+      .rejection('not_member')
   })
 
   test('keeps its last members, who may read on', () => {
