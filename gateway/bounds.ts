@@ -38,7 +38,9 @@ export function boundedChanges(answer: SyncAnswer): SyncAnswer {
   const count = fitting(answer.changes)
   if (count === answer.changes.length) return answer
   const changes = answer.changes.slice(0, count)
-  return { ...answer, changes, changesUpTo: changes.at(-1)?.seq ?? answer.changesUpTo, partial: true }
+  // To one who left recalls are told that lie beyond what he is told to remember.
+  const changesUpTo = Math.min(changes.at(-1)?.seq ?? 0, answer.changesUpTo)
+  return { ...answer, changes, changesUpTo, partial: true }
 }
 
 /** The list stays whole; from where it gets too long, previews are left out. */

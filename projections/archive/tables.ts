@@ -12,7 +12,7 @@ const DEDUP = 'non_replicated_deduplication_window = 10000'
  * older releases too, and anew where a mutation takes the content away. Never fails, whatever the content is.
  */
 const SEARCHED_FIELDS = ['text', 'name', 'title', 'address']
-const SEARCH_TEXT = `lowerUTF8(normalizeUTF8NFKC(toValidUTF8(arrayStringConcat(arrayFilter(part -> part != '', [${SEARCHED_FIELDS.map(
+export const SEARCH_TEXT = `lowerUTF8(normalizeUTF8NFKC(toValidUTF8(arrayStringConcat(arrayFilter(part -> part != '', [${SEARCHED_FIELDS.map(
   (field) => `JSONExtractString(ifNull(content, ''), '${field}')`,
 ).join(', ')}]), '\\n'))))`
 /** Characters beyond ASCII, many of which are words of their own. A query finds the index by the exact text of this expression. */

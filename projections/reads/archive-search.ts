@@ -1,5 +1,5 @@
 /** Finding messages in the archive by what they say. Whatever a user types is a query parameter and nothing else. */
-import { WIDE_CHARACTERS } from '../archive/tables.ts'
+import { SEARCH_TEXT, WIDE_CHARACTERS } from '../archive/tables.ts'
 import type { ArchivePort, QueryLimits } from '../ports.ts'
 import { IN_KEYS, keyParams, type MessageKey, VERSION_COLUMNS, type VersionRow } from './archive.ts'
 
@@ -67,6 +67,16 @@ const matching = (terms: readonly string[]): string =>
 const termParams = (terms: readonly string[]) =>
   Object.fromEntries(terms.map((term, i) => [`term${i}`, term]))
 
+/** What they say now matters to nobody who left before; whether they said it to him is to be looked up. */
+const CHANGED_SINCE = `version > transform(conversation, mine.1, mine.3, ${FOREVER_SEQ}) AND (conversation, seq) IN (
+  SELECT conversation, target_seq FROM changes WHERE conversation IN mine.1
+    AND changes.seq > transform(conversation, mine.1, mine.3, ${FOREVER_SEQ})
+    AND target_seq <= transform(conversation, mine.1, mine.3, toUInt64(0)))`
+
+const newestFirst = (a: SearchPlace, b: SearchPlace): number =>
+  b.time - a.time || byText(b.conversation, a.conversation) || b.seq - a.seq
+const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
 /** Conversations in which a user is or was, with the bounds of what he may read; gaps between are for the caller. */
 const MINE = `
   SELECT conversation, min(from_seq) AS from_seq, max(to_seq) AS to_seq FROM (
@@ -78,42 +88,69 @@ const MINE = `
   ) GROUP BY conversation`
 
 export function archiveSearch(clickhouse: Pick<ArchivePort, 'query'>) {
+  async function places(
+    ask: CandidatesAsk,
+    condition: string,
+    params: Record<string, unknown>,
+  ): Promise<SearchPlace[]> {
+    const { user, conversation, below, fromTime, afterTime, max } = ask
+    const found = await clickhouse.query<{ conversation: string; seq_: string; ms: string }>(
+      // Bounds as constants, not by a join: that would read all columns of all that match, not of the newest alone.
+      `WITH (SELECT (groupArray(conversation), groupArray(from_seq), groupArray(to_seq)) FROM (${MINE})) AS mine
+       SELECT conversation, toString(seq) AS seq_, toString(toUnixTimestamp64Milli(time)) AS ms FROM messages
+       WHERE conversation IN (SELECT conversation FROM (${MINE}))
+         ${conversation === null ? '' : 'AND conversation = {conversation:String}'}
+         AND seq >= transform(conversation, mine.1, mine.2, ${FOREVER_SEQ}) AND seq <= transform(conversation, mine.1, mine.3, toUInt64(0))
+         AND NOT recalled
+         AND time >= fromUnixTimestamp64Milli({fromTime:Int64}, 'UTC') AND time <= fromUnixTimestamp64Milli({time:Int64}, 'UTC')
+         AND (time, conversation, seq) < (fromUnixTimestamp64Milli({time:Int64}, 'UTC'), {below:String}, {seq:UInt64})
+         AND time > fromUnixTimestamp64Milli(if(startsWith(conversation, 'p2p:'), {afterP2p:Int64}, {afterGroup:Int64}), 'UTC')
+         AND ${condition}
+       ORDER BY time DESC, conversation DESC, seq DESC LIMIT {max:UInt32}`,
+      {
+        ...params,
+        user,
+        ...(conversation === null ? {} : { conversation }),
+        fromTime,
+        time: below.time,
+        below: below.conversation,
+        seq: below.seq,
+        afterP2p: afterTime.p2p,
+        afterGroup: afterTime.group,
+        max,
+      },
+      QUERY_LIMITS,
+    )
+    return found.map(({ conversation: of, seq_, ms }) => ({
+      conversation: of,
+      seq: Number(seq_),
+      time: Number(ms),
+    }))
+  }
+
   return {
-    /** Places of messages of which some version matches, newest first; one may come several times in a row. Rejects with Fault `query_limit` where there is too much to look through. */
+    /**
+     * Places of messages of which some version matches or that were changed after this user was last in, newest first; one may come
+     * several times. Rejects with Fault `query_limit` where there is too much to look through.
+     */
     async candidates(ask: CandidatesAsk): Promise<SearchPlace[]> {
-      const { user, terms, conversation, below, fromTime, afterTime, max } = ask
-      const found = await clickhouse.query<{ conversation: string; seq_: string; ms: string }>(
-        // Bounds as constants, not by a join: that would read all columns of all that match, not of the newest alone.
-        `WITH (SELECT (groupArray(conversation), groupArray(from_seq), groupArray(to_seq)) FROM (${MINE})) AS mine
-         SELECT conversation, toString(seq) AS seq_, toString(toUnixTimestamp64Milli(time)) AS ms FROM messages
-         WHERE conversation IN (SELECT conversation FROM (${MINE}))
-           ${conversation === null ? '' : 'AND conversation = {conversation:String}'}
-           AND seq >= transform(conversation, mine.1, mine.2, ${FOREVER_SEQ}) AND seq <= transform(conversation, mine.1, mine.3, toUInt64(0))
-           AND NOT recalled
-           AND time >= fromUnixTimestamp64Milli({fromTime:Int64}, 'UTC') AND time <= fromUnixTimestamp64Milli({time:Int64}, 'UTC')
-           AND (time, conversation, seq) < (fromUnixTimestamp64Milli({time:Int64}, 'UTC'), {below:String}, {seq:UInt64})
-           AND time > fromUnixTimestamp64Milli(if(startsWith(conversation, 'p2p:'), {afterP2p:Int64}, {afterGroup:Int64}), 'UTC')
-           AND ${matching(terms)}
-         ORDER BY time DESC, conversation DESC, seq DESC LIMIT {max:UInt32}`,
-        {
-          ...termParams(terms),
-          user,
-          ...(conversation === null ? {} : { conversation }),
-          fromTime,
-          time: below.time,
-          below: below.conversation,
-          seq: below.seq,
-          afterP2p: afterTime.p2p,
-          afterGroup: afterTime.group,
-          max,
-        },
-        QUERY_LIMITS,
+      const [matches, changed] = await Promise.all([
+        places(ask, matching(ask.terms), termParams(ask.terms)),
+        places(ask, CHANGED_SINCE, {}),
+      ])
+      const all = changed.length === 0 ? matches : [...matches, ...changed].sort(newestFirst)
+      return all.slice(0, ask.max)
+    },
+
+    /** Whether events say all these words, by `placeOf` their own place; those that the archive does not hold are left out. */
+    async saying(keys: readonly MessageKey[], terms: readonly string[]): Promise<Map<string, boolean>> {
+      if (keys.length === 0) return new Map()
+      const found = await clickhouse.query<{ conversation: string; seq_: string; matches: boolean }>(
+        `SELECT conversation, toString(seq) AS seq_, ${matching(terms)} AS matches
+         FROM (SELECT conversation, seq, ${SEARCH_TEXT} AS search_text FROM items WHERE ${IN_KEYS})`,
+        { ...termParams(terms), ...keyParams(keys) },
       )
-      return found.map(({ conversation: of, seq_, ms }) => ({
-        conversation: of,
-        seq: Number(seq_),
-        time: Number(ms),
-      }))
+      return new Map(found.map((row) => [placeOf(row.conversation, Number(row.seq_)), row.matches]))
     },
 
     /** Newest versions of messages, and whether these match. */

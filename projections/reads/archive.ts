@@ -7,7 +7,8 @@ import type { Target } from '../../schemas/records.ts'
 import type { ItemRow } from '../archive/project.ts'
 import type { Fact } from '../directory/membership.ts'
 import type { ArchivePort } from '../ports.ts'
-import { type ArchivePage, heldPages, type Version } from './pages.ts'
+import type { Change } from './knowledge.ts'
+import { type ArchivePage, type CurrentItems, heldPages, type Version } from './pages.ts'
 
 export interface VersionRow {
   readonly seq_: string
@@ -74,7 +75,7 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick
     items: readonly Item[],
     from: number,
     to: number,
-  ): Promise<ArchivePage> {
+  ): Promise<CurrentItems> {
     const targets = items.flatMap(({ kind, targetSeq }) =>
       kind === 'edited' && targetSeq ? [targetSeq] : [],
     )
@@ -86,8 +87,33 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick
   }
 
   async function page(conversation: string, from: number, to: number): Promise<ArchivePage> {
-    const items = await rows('seq BETWEEN {from:UInt64} AND {to:UInt64}', { conversation, from, to })
-    return current(conversation, items, from, to)
+    // Both before the versions: those then have every change up to `changesUpTo`.
+    const [items, changes] = await Promise.all([
+      rows('seq BETWEEN {from:UInt64} AND {to:UInt64}', { conversation, from, to }),
+      changesUpTo([conversation]),
+    ])
+    const page = await current(conversation, items, from, to)
+    return { ...page, changesUpTo: changes.get(conversation) ?? 0 }
+  }
+
+  /** Newest item the archive holds, or null. */
+  async function head(conversation: string) {
+    const [row] = await clickhouse.query<{ seq_: string; ordinal_: string; time_ms_: string }>(
+      `SELECT toString(seq) AS seq_, toString(ordinal) AS ordinal_, toString(time_ms) AS time_ms_ FROM items
+       WHERE conversation = {conversation:String} ORDER BY conversation DESC, items.seq DESC LIMIT 1 ${ONE_THREAD}`,
+      { conversation },
+    )
+    return row ? { seq: Number(row.seq_), ordinal: Number(row.ordinal_), time: Number(row.time_ms_) } : null
+  }
+
+  /** Seq of the newest change that the archive has applied, by conversation. */
+  async function changesUpTo(conversations: readonly string[]): Promise<Map<string, number>> {
+    const found = await clickhouse.query<{ conversation: string; newest: string }>(
+      `SELECT conversation, toString(max(seq)) AS newest FROM changes
+       WHERE conversation IN {conversations:Array(String)} GROUP BY conversation`,
+      { conversations: [...conversations] },
+    )
+    return new Map(found.map(({ conversation, newest }) => [conversation, Number(newest)]))
   }
 
   /** By conversation; one in which the user never was is not there. */
@@ -124,14 +150,28 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick
       return [...(await current(conversation, items, 1, 0)).items]
     },
 
-    /** Newest item the archive holds, or null. */
-    async head(conversation: string) {
-      const [row] = await clickhouse.query<{ seq_: string; ordinal_: string; time_ms_: string }>(
-        `SELECT toString(seq) AS seq_, toString(ordinal) AS ordinal_, toString(time_ms) AS time_ms_ FROM items
-         WHERE conversation = {conversation:String} ORDER BY conversation DESC, items.seq DESC LIMIT 1 ${ONE_THREAD}`,
-        { conversation },
+    head,
+    changesUpTo,
+
+    /** Messages that were not recalled, as they stood when the stream had come to `upTo`; empty where the archive has not come that far. */
+    async versionsUpTo(
+      conversation: string,
+      seqs: readonly number[],
+      upTo: number,
+    ): Promise<Map<number, Item>> {
+      if (((await head(conversation))?.seq ?? 0) < upTo) return new Map()
+      const found = await rows(
+        `(seq IN {seqs:Array(UInt64)} OR seq IN (
+           SELECT max(changes.seq) FROM changes WHERE conversation = {conversation:String}
+           AND target_seq IN {seqs:Array(UInt64)} AND kind = 'edited' AND changes.seq <= {upTo:UInt64} GROUP BY target_seq))`,
+        { conversation, seqs: [...seqs], upTo },
       )
-      return row ? { seq: Number(row.seq_), ordinal: Number(row.ordinal_), time: Number(row.time_ms_) } : null
+      const messages = new Map(found.filter(({ kind }) => kind === 'message').map((item) => [item.seq, item]))
+      for (const edit of found) {
+        const message = edit.kind === 'edited' ? messages.get(edit.targetSeq ?? 0) : undefined
+        if (message) messages.set(message.seq, editedMessage(message, edit))
+      }
+      return messages
     },
 
     async facts(user: string, conversation: string): Promise<ArchivedFacts> {
@@ -148,25 +188,20 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick
         : null
     },
 
-    /** Seqs of changes after `after`, with their targets. */
-    async changes(conversation: string, after: number, max: number) {
-      const found = await clickhouse.query<{ seq_: string; target_: string }>(
-        `SELECT toString(seq) AS seq_, toString(target_seq) AS target_ FROM changes
+    /** Changes after `after`: all recalls, and edits up to `editsUpTo`. */
+    async changes(conversation: string, after: number, editsUpTo: number, max: number): Promise<Change[]> {
+      const found = await clickhouse.query<{ seq_: string; target_: string; recalls: boolean }>(
+        `SELECT toString(seq) AS seq_, toString(target_seq) AS target_, kind = 'recalled' AS recalls FROM changes
          WHERE conversation = {conversation:String} AND changes.seq > {after:UInt64}
+           AND (changes.seq <= {editsUpTo:UInt64} OR kind = 'recalled')
          ORDER BY changes.seq LIMIT 1 BY changes.seq LIMIT {max:UInt32} ${ONE_THREAD}`,
-        { conversation, after, max },
+        { conversation, after, editsUpTo: Math.min(editsUpTo, Number.MAX_SAFE_INTEGER), max },
       )
-      return found.map(({ seq_, target_ }) => ({ seq: Number(seq_), target: Number(target_) }))
-    },
-
-    /** Seq of the newest change that the archive has applied, by conversation. */
-    async changesUpTo(conversations: readonly string[]): Promise<Map<string, number>> {
-      const found = await clickhouse.query<{ conversation: string; newest: string }>(
-        `SELECT conversation, toString(max(seq)) AS newest FROM changes
-         WHERE conversation IN {conversations:Array(String)} GROUP BY conversation`,
-        { conversations: [...conversations] },
-      )
-      return new Map(found.map(({ conversation, newest }) => [conversation, Number(newest)]))
+      return found.map(({ seq_, target_, recalls }) => ({
+        seq: Number(seq_),
+        target: Number(target_),
+        kind: recalls ? 'r' : 'e',
+      }))
     },
 
     async byPackId(user: string, conversation: string, packId: string): Promise<Item | null> {

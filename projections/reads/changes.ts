@@ -1,10 +1,11 @@
 /** Recalls and edits that a device has missed, and look-ups by packId. */
 import type { Item, Range } from '../../schemas/frames.ts'
 import { limits } from '../../schemas/limits.ts'
-import { mayRead } from '../directory/membership.ts'
+import type { Interval } from '../directory/membership.ts'
 import type { LookupAnswer, Refused, SyncAnswer } from '../reads.ts'
 import { itemFrom } from '../timeline/element.ts'
 import { blankEdit } from './archive.ts'
+import { type Change, changesFrom, knownUpTo, mayKnow } from './knowledge.ts'
 import { bytesOf } from './page.ts'
 import { type Horizon, isBeyond } from './policy.ts'
 import {
@@ -48,35 +49,63 @@ async function liveSync(
 ): Promise<{ sure: boolean; answer: Refused | SyncAnswer } | undefined> {
   const { live } = sources
   const read = await orDown(
-    readLive(sources, async () => ({
-      ...(await liveAccess(sources, user, stream)),
-      index: await live.changes(stream, changesUpTo, limits.changesPerSyncMax),
-    })),
+    readLive(sources, async () => {
+      const access = await liveAccess(sources, user, stream)
+      const from = changesFrom(access.intervals, changesUpTo)
+      const isIn = knownUpTo(access.intervals) === Number.POSITIVE_INFINITY
+      // For one who is out most of the index may be edits that he is not told.
+      const max = isIn ? limits.changesPerSyncMax : limits.changeIndexEntriesMax
+      return { ...access, from, index: await live.changes(stream, from, max) }
+    }),
   )
   if (!read) return undefined
-  const { head, intervals, unsure, index } = read.value
+  const { head, intervals, unsure, from, index } = read.value
   const sure = read.complete && !unsure
   if (intervals.length === 0) return { sure, answer: { code: 'not_member' } }
-  if (changesUpTo < index.floor) {
-    const upTo = index.applied
+  const knows = knownUpTo(intervals)
+  const told = from < index.floor ? null : portionOf(index, from, knows, wantedOf(intervals, ranges))
+  if (told === null) {
+    const upTo = Math.min(index.applied, knows)
     return {
       sure,
       answer: { code: null, partial: false, reset: true, changesUpTo: upTo, changes: [] },
     }
   }
-  const cut = index.changes.length >= limits.changesPerSyncMax
-  const upTo = cut ? (index.changes.at(-1)?.seq ?? changesUpTo) : Math.max(changesUpTo, index.applied)
-  const wanted = index.changes.filter(
-    ({ seq, target }) => held(ranges, target) && mayRead(intervals, target) && mayRead(intervals, seq),
-  )
-  const items = await changedItems(sources, stream, wanted)
-  const missing = wanted.find(({ seq }) => !items.has(seq))
-  const until = missing ? missing.seq - 1 : upTo
-  const there = [...items.values()].filter(({ seq }) => seq <= until)
+  const items = await changedItems(sources, stream, told.changes)
+  const missing = told.changes.find(({ seq }) => !items.has(seq))?.seq ?? Number.POSITIVE_INFINITY
+  const there = [...items.values()].filter(({ seq }) => seq < missing)
   const horizon = horizonNow(sources, stream, head?.ordinal ?? 0)
-  const { changes, changesUpTo: told } = fitting(there, until, horizon)
-  const partial = told < until || cut || missing !== undefined || index.applied < (head?.seq ?? 0)
-  return { sure, answer: { code: null, partial, reset: false, changesUpTo: told, changes } }
+  const { changes, changesUpTo: upTo, cut } = fitting(there, Math.min(missing - 1, told.upTo), horizon)
+  const partial = cut || told.cut || missing < Number.POSITIVE_INFINITY || index.applied < (head?.seq ?? 0)
+  // Beyond what he may know lie recalls alone: these are told again rather than how far the conversation has come.
+  return {
+    sure,
+    answer: { code: null, partial, reset: false, changesUpTo: Math.min(upTo, knows), changes },
+  }
+}
+
+type Wanted = (change: Change) => boolean
+const wantedOf =
+  (intervals: readonly Interval[], ranges: readonly Range[]): Wanted =>
+  (change) =>
+    held(ranges, change.target) && mayKnow(intervals, change)
+
+/** Of the changes in the index those that one answer tells, and up to where it tells all. Null: too many to tell ever. */
+function portionOf(
+  { applied, changes: all }: { readonly applied: number; readonly changes: readonly Change[] },
+  from: number,
+  knows: number,
+  isWanted: Wanted,
+): { readonly changes: Change[]; readonly upTo: number; readonly cut: boolean } | null {
+  const max = limits.changesPerSyncMax
+  const changes = all.filter(isWanted)
+  const whole = { changes, upTo: Math.max(from, applied), cut: false }
+  if (knows === Number.POSITIVE_INFINITY)
+    return all.length < max ? whole : { changes, upTo: all.at(-1)?.seq ?? from, cut: true }
+  if (changes.length < max) return whole
+  // Nobody who is out comes to an end of more recalls than one answer holds, as each begins where he left.
+  const within = changes.filter(({ seq }) => seq <= knows).slice(0, max)
+  return within.length === 0 ? null : { changes: within, upTo: within.at(-1)?.seq ?? from, cut: true }
 }
 
 /** The first of the changes, as far as one answer holds them, without edits that are no longer kept; and up to where that is. */
@@ -86,17 +115,18 @@ function fitting(items: readonly Item[], until: number, horizon: Horizon) {
   for (const item of items) {
     if (item.kind === 'hidden' || (item.kind === 'edited' && isBeyond(horizon, item))) continue
     bytes += bytesOf(item)
-    if (bytes > limits.pageBytesMax && changes.length > 0) return { changes, changesUpTo: item.seq - 1 }
+    if (bytes > limits.pageBytesMax && changes.length > 0)
+      return { changes, changesUpTo: Math.min(until, item.seq - 1), cut: true }
     changes.push(item)
   }
-  return { changes, changesUpTo: until }
+  return { changes, changesUpTo: until, cut: false }
 }
 
 /** The events themselves, in seq order; those that neither store holds are left out. */
 async function changedItems(
   { live, archive, redisGuard, archiveGuard }: Sources,
   stream: string,
-  wanted: readonly { readonly seq: number; readonly target: number; readonly kind: 'e' | 'r' }[],
+  wanted: readonly Change[],
 ): Promise<Map<number, Item>> {
   const [first, last] = [wanted[0]?.seq, wanted.at(-1)?.seq]
   if (first === undefined || last === undefined) return new Map()
@@ -126,16 +156,15 @@ async function archiveSync(
   if (!access) return undefined
   return orDown(
     archiveGuard(async () => {
-      const all = await archive.changes(stream, changesUpTo, limits.changesPerSyncMax)
       const { intervals } = access
-      const wanted = all.filter(
-        ({ seq, target }) => held(ranges, target) && mayRead(intervals, target) && mayRead(intervals, seq),
-      )
-      const seqs = wanted.map(({ seq }) => seq)
+      const knows = knownUpTo(intervals)
+      const from = changesFrom(intervals, changesUpTo)
+      const all = await archive.changes(stream, from, knows, limits.changesPerSyncMax)
+      const seqs = all.filter(wantedOf(intervals, ranges)).map(({ seq }) => seq)
       const items = await archive.itemsAt(stream, seqs)
       const horizon = horizonNow(sources, stream, access.headOrdinal)
-      const until = all.at(-1)?.seq ?? changesUpTo
-      return { code: null, partial: true, reset: false, ...fitting(items, until, horizon) }
+      const { changes, changesUpTo: told } = fitting(items, all.at(-1)?.seq ?? from, horizon)
+      return { code: null, partial: true, reset: false, changesUpTo: Math.min(told, knows), changes }
     }),
   )
 }

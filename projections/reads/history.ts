@@ -5,7 +5,7 @@ import { limits } from '../../schemas/limits.ts'
 import type { Interval } from '../directory/membership.ts'
 import type { HistoryAnswer, PageRequest, Refused } from '../reads.ts'
 import { itemFrom } from '../timeline/element.ts'
-import type { LiveChange } from './live.ts'
+import { type Change, knownUpTo } from './knowledge.ts'
 import { type PageRange, pageOf, rangeOf } from './page.ts'
 import { withinHorizon } from './policy.ts'
 import {
@@ -18,6 +18,7 @@ import {
   type Sources,
   unavailable,
 } from './sources.ts'
+import { asKnown } from './versions.ts'
 
 export async function history(
   sources: Sources,
@@ -55,7 +56,7 @@ async function liveHistory(
       if (!head || intervals.length === 0) return { head, intervals, unsure, range, reactions: [] }
       const [timeline, reactions] = await Promise.all([
         live.elements(stream, range.lo, range.hi),
-        live.reactions(user, stream, range.lo, range.hi),
+        live.reactions(user, stream, { from: range.lo, to: range.hi, upTo: knownUpTo(intervals) }),
       ])
       return { head, intervals, unsure, range, timeline, reactions }
     }),
@@ -73,9 +74,10 @@ async function liveHistory(
   const top = Math.min(range.hi, (timeline?.first ?? 1) - 1)
   const stale = range.lo <= top ? await addOlder(sources, stream, range.lo, top, found) : 'fresh'
   if (stale === 'down' && found.size === 0) throw unavailable()
+  const known = await asKnown(sources, stream, knownUpTo(intervals), found)
   const show = shownTo(sources, user, stream, head?.ordinal ?? 0)
-  const partial = !sure || stale !== 'fresh'
-  return { sure, answer: answerOf(stream, range, intervals, mapped(found, show), reactions, partial) }
+  const partial = !sure || stale !== 'fresh' || !known.whole
+  return { sure, answer: answerOf(stream, range, intervals, mapped(known.items, show), reactions, partial) }
 }
 
 /** What this reader may see of an item that lies within his membership. */
@@ -101,12 +103,18 @@ async function addOlder(
   // After the archive: a recall in between must not slip through.
   const index = await orDown(redisGuard(() => live.changes(stream, 0, limits.changeIndexEntriesMax)))
   if (!page || !index) return 'down'
-  const newest = new Map<number, LiveChange>()
+  const newest = new Map<number, Change>()
+  // Changes that neither the index nor the archive knows of: each text may be one that was recalled.
+  const lost = index.floor > page.changesUpTo
   for (const change of index.changes) newest.set(change.target, change)
   let fresh = true
   for (const item of page.items) {
     const of = item.kind === 'edited' ? item.targetSeq : item.kind === 'message' ? item.seq : null
     const change = of === null ? undefined : newest.get(of)
+    if (lost && change === undefined && item.content !== null) {
+      fresh = false
+      continue
+    }
     const trails = change !== undefined && (page.versions.get(of ?? 0)?.version ?? 0) < change.seq
     if (trails && change.kind === 'r') found.set(item.seq, recalledItem(item, change.seq))
     else {
@@ -139,8 +147,9 @@ async function archiveHistory(
       : { items: [] }
   if (!page) return undefined
   const show = shownTo(sources, user, stream, access.headOrdinal)
-  const found = new Map(page.items.map((item) => [item.seq, show(item)]))
-  return answerOf(stream, range, access.intervals, found, [], true)
+  const found = new Map(page.items.map((item) => [item.seq, item]))
+  const known = await asKnown(sources, stream, knownUpTo(access.intervals), found)
+  return answerOf(stream, range, access.intervals, mapped(known.items, show), [], true)
 }
 
 function answerOf(

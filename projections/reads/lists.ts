@@ -1,16 +1,18 @@
 /** Heads and conversation lists. Streams are joined here, at read: heads and membership, read positions, settings, own and recalled ordinals. */
-import type { Conversation, Head } from '../../schemas/frames.ts'
+import type { Conversation, Head, Item } from '../../schemas/frames.ts'
 import { parseStream, userStream } from '../../schemas/ids.ts'
 import { limits } from '../../schemas/limits.ts'
 import type { Interval } from '../directory/membership.ts'
 import { baseOf, unreadAmong, unreadOf } from '../inbox/unread.ts'
 import type { ConversationsAnswer, ConversationsRequest, HeadsAnswer } from '../reads.ts'
 import { cursorText, isAfter, type Place, parseCursor } from './cursor.ts'
+import { knownUpTo } from './knowledge.ts'
 import type { ConversationDetail, LiveHead } from './live.ts'
 import { bytesOf } from './page.ts'
 import { withinHorizon } from './policy.ts'
 import { horizonNow, readLive, type Sources } from './sources.ts'
 import { asMember, asReader, type Streams, streamsOf } from './streams.ts'
+import { asKnown } from './versions.ts'
 
 export async function heads(sources: Sources, user: string): Promise<HeadsAnswer> {
   const { value, complete } = await readLive(sources, async () => {
@@ -39,7 +41,7 @@ interface Listed extends Place {
   /** Of the events that this reader may see. */
   readonly seq: number
   readonly ordinal: number
-  readonly first: Interval
+  readonly intervals: readonly Interval[]
   readonly last: Interval
 }
 
@@ -51,7 +53,7 @@ function listedOf(
   let { trails } = streams
   const listed: Listed[] = []
   for (const { conversationId, head, intervals } of streams.found) {
-    const [first, last] = [intervals[0] as Interval, intervals.at(-1) as Interval]
+    const last = intervals.at(-1) as Interval
     const seq = Math.min(head.seq, last.toSeq ?? head.seq)
     const ordinal = Math.min(head.ordinal, last.toOrdinal ?? head.ordinal)
     // A friend request alone makes no conversation.
@@ -66,7 +68,7 @@ function listedOf(
     const pinned = settings.get(`pin:${conversationId}`) === '1'
     // Of a group that was left nothing later counts, its activity included.
     const time = last.toTime ?? head.time
-    listed.push({ conversationId, head, seq, ordinal, first, last, pinned, time })
+    listed.push({ conversationId, head, seq, ordinal, intervals, last, pinned, time })
   }
   return { listed: listed.sort((a, b) => (isAfter(a, b) ? 1 : -1)), trails }
 }
@@ -137,7 +139,9 @@ export function conversationsOf(sources: Sources) {
       return { found: await entriesOf(sources, user, page, reads), trails, next }
     })
     const { found, trails, next } = value
-    return { partial: !complete || trails, conversations: found, next: next && cursorText(next) }
+    // Outside of the read of Redis, whose time is its own.
+    const { conversations, whole } = await withPreviews(sources, found)
+    return { partial: !complete || trails || !whole, conversations, next: next && cursorText(next) }
   }
 }
 
@@ -146,13 +150,12 @@ async function entriesOf(
   user: string,
   page: readonly Listed[],
   reads: ReadonlyMap<string, string>,
-): Promise<Conversation[]> {
+): Promise<Entry[]> {
   const { live } = sources
   const asked = page.map((of) => {
     const { readSeq, readOrdinal } = positionIn(reads.get(of.conversationId))
     const base = baseOf({ readOrdinal, joinOrdinal: of.last.fromOrdinal })
-    const visible = { fromSeq: of.first.fromSeq, toSeq: of.last.toSeq }
-    return { ...of, ...visible, readSeq, readOrdinal, base, peer: peerIn(of.conversationId, user) }
+    return { ...of, readSeq, readOrdinal, base, peer: peerIn(of.conversationId, user) }
   })
   const [details, marks] = await Promise.all([
     live.conversations(user, asked),
@@ -161,26 +164,44 @@ async function entriesOf(
       page.flatMap(({ conversationId: id }) => [`mute:${id}`, `draft:${id}`]),
     ),
   ])
-  let bytes = 0
-  return asked.map((of, i): Conversation => {
+  return asked.map((of, i): Entry => {
     const detail = details[i] as ConversationDetail
-    const { conversationId, ordinal } = of
-    const horizon = horizonNow(sources, conversationId, ordinal)
-    const preview = detail.preview && withinHorizon(detail.preview, horizon)
-    bytes += preview ? bytesOf(preview) : 0
-    return {
-      ...entryOf(of, detail),
-      muted: marks[2 * i] === '1',
-      draft: marks[2 * i + 1] ?? null,
-      preview: preview?.kind === 'message' && bytes <= limits.pageBytesMax ? preview : null,
-    }
+    const { ordinal, intervals } = of
+    const marked = { muted: marks[2 * i] === '1', draft: marks[2 * i + 1] ?? null }
+    return { entry: { ...entryOf(of, detail), ...marked }, ordinal, intervals, newest: detail.preview }
   })
+}
+
+/** A conversation in the list without its preview, and the newest message that it may be of, as that stands now. */
+interface Entry {
+  readonly entry: Omit<Conversation, 'preview'>
+  readonly ordinal: number
+  readonly intervals: readonly Interval[]
+  readonly newest: Item | null
+}
+
+async function withPreviews(sources: Sources, entries: readonly Entry[]) {
+  const known = await Promise.all(
+    entries.map(({ entry, intervals, newest }) => {
+      const found = new Map(newest ? [[newest.seq, newest]] : [])
+      return asKnown(sources, entry.conversationId, knownUpTo(intervals), found)
+    }),
+  )
+  let bytes = 0
+  const conversations = entries.map(({ entry, ordinal }, i): Conversation => {
+    const [newest] = known[i]?.items.values() ?? []
+    const preview = newest && withinHorizon(newest, horizonNow(sources, entry.conversationId, ordinal))
+    bytes += preview ? bytesOf(preview) : 0
+    const shown = preview?.kind === 'message' && bytes <= limits.pageBytesMax
+    return { ...entry, preview: shown ? preview : null }
+  })
+  return { conversations, whole: known.every(({ whole }) => whole) }
 }
 
 function entryOf(
   of: Listed & { readonly readSeq: number; readonly readOrdinal: number },
   detail: ConversationDetail,
-): Omit<Conversation, 'muted' | 'draft' | 'preview'> {
+): Omit<Entry['entry'], 'muted' | 'draft'> {
   const { conversationId, ordinal: headOrdinal, readSeq, readOrdinal } = of
   const ref = parseStream(conversationId)
   const { own, recalled } = detail

@@ -1,7 +1,7 @@
 /** Reads of the Redis projections. */
 import type { Item, Reaction } from '../../schemas/frames.ts'
 import { inBatches } from '../batches.ts'
-import { parseFacts } from '../directory/membership.ts'
+import { type Interval, parseFacts } from '../directory/membership.ts'
 import { readConversation } from '../inbox/read-conversation.ts'
 import { keys } from '../keys.ts'
 import { valueIn } from '../latest.ts'
@@ -9,6 +9,7 @@ import { completeness, readPositions } from '../live/positions.ts'
 import type { RedisCall, RedisPort, RedisReply } from '../ports.ts'
 import { itemFrom } from '../timeline/element.ts'
 import { readChanges, readItems, readReactions } from '../timeline/scripts.ts'
+import type { Change } from './knowledge.ts'
 
 export interface LiveHead {
   readonly seq: number
@@ -18,12 +19,6 @@ export interface LiveHead {
   readonly applied: number
   /** Seq of the newest message up to `applied`; 0: none. */
   readonly message: number
-}
-
-export interface LiveChange {
-  readonly seq: number
-  readonly target: number
-  readonly kind: 'e' | 'r'
 }
 
 /** What the list shows of one conversation beside its head. */
@@ -127,12 +122,16 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
       return { applied, floor, changes: entries.map(changeIn) }
     },
 
-    /** Of the messages `from`..`to`, in their order. */
-    async reactions(user: string, conversationId: string, from: number, to: number): Promise<Reaction[]> {
+    /** Of the messages `from`..`to`, in their order; without those that came after `upTo`. */
+    async reactions(
+      user: string,
+      conversationId: string,
+      { from, to, upTo }: { readonly from: number; readonly to: number; readonly upTo: number },
+    ): Promise<Reaction[]> {
       if (from > to) return []
-      const [reply] = await redis.batch([
-        { script: readReactions, keys: [keys.reactions(conversationId)], args: [from, to, user] },
-      ])
+      const args = [from, to, user, Number.isFinite(upTo) ? upTo : 0]
+      const hashes = [keys.reactions(conversationId), keys.reacted(conversationId)]
+      const [reply] = await redis.batch([{ script: readReactions, keys: hashes, args }])
       const flat = (reply ?? []) as readonly [string, string, number, number]
       const found: Reaction[] = []
       for (let at = 0; at < flat.length; at += 4)
@@ -150,13 +149,12 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
       asked: readonly {
         readonly conversationId: string
         readonly base: number
-        readonly fromSeq: number
-        readonly toSeq: number | null
+        readonly intervals: readonly Interval[]
         /** Of a single chat. */
         readonly peer: string | null
       }[],
     ): Promise<ConversationDetail[]> {
-      const calls = asked.flatMap(({ conversationId: id, base, fromSeq, toSeq, peer }): RedisCall[] => [
+      const calls = asked.flatMap(({ conversationId: id, base, intervals, peer }): RedisCall[] => [
         {
           script: readConversation,
           keys: [
@@ -169,7 +167,7 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
             keys.group(id),
             keys.readers(id),
           ],
-          args: [user, base, fromSeq, toSeq ?? 0, peer ?? ''],
+          args: [user, base, peer ?? '', ...intervals.flatMap(({ fromSeq, toSeq }) => [fromSeq, toSeq ?? 0])],
         },
         ['ZRANGEBYSCORE', keys.own(user, id), `(${base}`, '+inf'],
       ])
@@ -220,7 +218,7 @@ function headIn(reply: RedisReply | undefined): LiveHead | null {
   return { seq, ordinal, time, applied, message }
 }
 
-function changeIn(entry: string): LiveChange {
+function changeIn(entry: string): Change {
   const [seq, target, kind] = entry.split(':')
   return { seq: Number(seq), target: Number(target), kind: kind === 'r' ? 'r' : 'e' }
 }

@@ -13,11 +13,16 @@ export interface Version {
   readonly recalled: boolean
 }
 
-export interface ArchivePage {
+export interface CurrentItems {
   /** In seq order, as far as the archive has come. */
   readonly items: readonly Item[]
   /** Of messages that were changed. */
   readonly versions: ReadonlyMap<number, Version>
+}
+
+export interface ArchivePage extends CurrentItems {
+  /** All changes of the stream up to this seq are in the versions. */
+  readonly changesUpTo: number
 }
 
 export interface PageOfBlocks extends ArchivePage {
@@ -117,11 +122,12 @@ function joined(pages: readonly (ArchivePage | null)[]): ArchivePage {
   return {
     items: there.flatMap(({ items }) => items),
     versions: new Map(there.flatMap(({ versions }) => [...versions])),
+    changesUpTo: Math.min(...there.map(({ changesUpTo }) => changesUpTo)),
   }
 }
 
 /** With all versions: an edit on the page may be of a message elsewhere. */
-const cut = ({ items, versions }: ArchivePage, from: number, to: number): ArchivePage => ({
-  items: items.filter(({ seq }) => seq >= from && seq <= to),
-  versions,
+const cut = (page: ArchivePage, from: number, to: number): ArchivePage => ({
+  ...page,
+  items: page.items.filter(({ seq }) => seq >= from && seq <= to),
 })

@@ -11,6 +11,7 @@ import type { Refused, SearchAnswer, SearchRequest } from '../reads.ts'
 import type { MessageKey } from './archive.ts'
 import { type ArchiveSearch, type FoundVersion, placeOf, type SearchPlace } from './archive-search.ts'
 import type { Guard } from './guard.ts'
+import { knownUpTo } from './knowledge.ts'
 import { heads } from './lists.ts'
 import { bytesOf } from './page.ts'
 import { horizonOf, isBeyond, policyOf } from './policy.ts'
@@ -184,23 +185,32 @@ async function check(
   const facts = await archive.factsOf(user, conversations)
   const changed = await archive.changesUpTo(conversations)
   const once = new Map(places.map((place) => [placeOf(place.conversation, place.seq), place]))
-  const readable = [...once.values()].filter(({ conversation, seq }) => {
-    const of = facts.get(conversation)
-    const fixed = isFixedReader(conversation, user)
-    return mayRead(fixed ? ALWAYS : readableOf(of?.memberships ?? [], of?.observing ?? []), seq)
-  })
+  const stays = new Map(
+    conversations.map((conversation) => {
+      const of = facts.get(conversation)
+      const fixed = isFixedReader(conversation, user)
+      return [conversation, fixed ? ALWAYS : readableOf(of?.memberships ?? [], of?.observing ?? [])]
+    }),
+  )
+  const upTo = (conversation: string): number => knownUpTo(stays.get(conversation) ?? [])
+  const readable = [...once.values()].filter(({ conversation, seq }) =>
+    mayRead(stays.get(conversation) ?? [], seq),
+  )
   const versions = await find.newest(
     readable.map(({ conversation, seq }) => [conversation, seq]),
     terms,
   )
-  const matching = versions.filter(({ recalled, matches }) => !recalled && matches)
+  const living = versions.filter(({ recalled }) => !recalled)
+  const isLater = (version: FoundVersion) => Number(version.version_) > upTo(version.conversation)
+  const earlier = await earlierMatches(sources, living.filter(isLater), upTo, terms)
+  const matching = living.filter((version) => version.matches && !isLater(version))
   const replies = await find.repliesOf(matching.map(({ conversation, seq_ }) => [conversation, Number(seq_)]))
   const latest = await newerChanges(
     sources,
-    [...new Set(matching.map(({ conversation }) => conversation))],
+    [...new Set([...matching, ...earlier.items].map(conversationOf))],
     changed,
   )
-  let partial = latest.partial
+  let partial = latest.partial || !earlier.whole
   const items = new Map<string, Item>()
   for (const version of matching) {
     const place = placeOf(version.conversation, Number(version.seq_))
@@ -211,7 +221,39 @@ async function check(
     if (replyTo === undefined || change === 'e' || of.unsure) partial = true
     else if (change !== 'r' && !of.hides(item)) items.set(place, item)
   }
+  for (const item of earlier.items) {
+    const of = latest.of(item.conversationId)
+    if (of.unsure) partial = true
+    else if (of.changes.get(item.seq) !== 'r' && !of.hides(item))
+      items.set(placeOf(item.conversationId, item.seq), item)
+  }
   return { partial, items }
+}
+
+const conversationOf = (of: Item | FoundVersion): string =>
+  'conversationId' in of ? of.conversationId : of.conversation
+
+/** Of messages that were changed after this user was last in, those that matched then, as they were then. */
+async function earlierMatches(
+  { archive, search: find }: SearchSources,
+  later: readonly FoundVersion[],
+  upTo: (conversation: string) => number,
+  terms: readonly string[],
+): Promise<{ readonly items: readonly Item[]; readonly whole: boolean }> {
+  const found: Item[] = []
+  for (const conversation of new Set(later.map((version) => version.conversation))) {
+    const seqs = later
+      .filter((version) => version.conversation === conversation)
+      .map(({ seq_ }) => Number(seq_))
+    found.push(...(await archive.versionsUpTo(conversation, seqs, upTo(conversation))).values())
+  }
+  const sourceOf = ({ conversationId, seq, targetSeq }: Item): MessageKey => [
+    conversationId,
+    targetSeq ?? seq,
+  ]
+  const saying = await find.saying(found.map(sourceOf), terms)
+  const items = found.filter((item) => saying.get(placeOf(...sourceOf(item))))
+  return { items, whole: found.length === later.length }
 }
 
 function itemOf(version: FoundVersion, replyTo: number | null): Item {

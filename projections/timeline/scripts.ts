@@ -182,22 +182,30 @@ return 1
 }
 
 /**
- * Reactions to the messages from..to, counted. KEYS reactions. ARGV from, to, reader. Answers seq, emoji, count and whether the
- * reader is among them, one after the other, in the order of the messages.
+ * Reactions to the messages from..to, counted. KEYS reactions, reacted. ARGV from, to, reader, seq after which none counts (0: all
+ * count). Answers seq, emoji, count and whether the reader is among them, one after the other, in the order of the messages.
  */
 export const readReactions: Script = {
   name: 'readReactions',
   text: `
 local order, counts, mine = {}, {}, {}
+local last = tonumber(ARGV[4])
+local function counted(member)
+  if last == 0 then return true end
+  local at = string.match(redis.call('HGET', KEYS[2], member) or '', '^%d+')
+  return at and tonumber(at) <= last
+end
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[2])) do
-  local seq, user, emoji = string.match(member, '^(%d+):([^:]+):(.*)$')
-  local key = seq .. ':' .. emoji
-  if not counts[key] then
-    order[#order + 1] = { seq, emoji, key }
-    counts[key], mine[key] = 0, 0
+  if counted(member) then
+    local seq, user, emoji = string.match(member, '^(%d+):([^:]+):(.*)$')
+    local key = seq .. ':' .. emoji
+    if not counts[key] then
+      order[#order + 1] = { seq, emoji, key }
+      counts[key], mine[key] = 0, 0
+    end
+    counts[key] = counts[key] + 1
+    if user == ARGV[3] then mine[key] = 1 end
   end
-  counts[key] = counts[key] + 1
-  if user == ARGV[3] then mine[key] = 1 end
 end
 local answer = {}
 for _, of in ipairs(order) do

@@ -11,12 +11,16 @@ interface Message {
   readonly sender: string
   mentions: readonly string[]
   mentionAll: boolean
-  /** `<emoji> <user>`, in the order of coming. */
-  readonly reactions: Set<string>
+  /** `<emoji> <user>` → since which seq, in the order of coming. */
+  readonly reactions: Map<string, number>
 }
+
+type Version = Pick<Item, 'seq' | 'contentType' | 'content' | 'mentions' | 'mentionAll'>
 
 interface Stream {
   readonly items: Item[]
+  /** Of messages, by seq: everything they ever said. */
+  readonly versions: Map<number, Version[]>
   /** By ordinal. */
   readonly messages: Map<number, Message>
   /** Since which seq. */
@@ -137,6 +141,7 @@ export function plainModel(): PlainModel {
     if (!stream) {
       stream = {
         items: [],
+        versions: new Map(),
         messages: new Map(),
         members: new Map(),
         observers: new Set(),
@@ -210,8 +215,9 @@ export function plainModel(): PlainModel {
         item.kind = 'message'
         item.replyTo = payload.replyTo
         const { sender } = payload
-        stream.messages.set(item.ordinal, { sender, mentions: [], mentionAll: false, reactions: new Set() })
+        stream.messages.set(item.ordinal, { sender, mentions: [], mentionAll: false, reactions: new Map() })
         say(stream, item, payload)
+        stream.versions.set(item.seq, [{ ...item }])
         for (const user of stream.members.keys())
           if (user !== sender && item.ordinal > people.readOf(user, id).ordinal)
             stream.unread.get(user)?.add(item.ordinal)
@@ -223,6 +229,7 @@ export function plainModel(): PlainModel {
         item.targetSeq = target.seq
         say(stream, target, payload)
         target.targetSeq = item.seq
+        stream.versions.get(target.seq)?.push({ ...target, seq: item.seq })
         Object.assign(item, {
           contentType: target.contentType,
           content: target.content,
@@ -252,7 +259,7 @@ export function plainModel(): PlainModel {
         })
         const reactions = stream.messages.get(payload.target.ordinal)?.reactions
         const text = `${payload.emoji} ${payload.sender}`
-        if (payload.on) reactions?.add(text)
+        if (payload.on) reactions?.set(text, item.seq)
         else reactions?.delete(text)
         return []
       }
@@ -354,9 +361,13 @@ export function plainModel(): PlainModel {
     visible: (user, stream) => streams.get(stream)?.visible.get(user) ?? null,
     items: (stream) => streams.get(stream)?.items ?? [],
     itemFor(user, stream, seq) {
-      const item = streams.get(stream)?.items[seq - 1] as Item
+      const of = streams.get(stream) as Stream
+      const item = of.items[seq - 1] as Item
       const secret = item.kind === 'blocked' || item.kind === 'friendDeleted'
-      return secret && item.senderId !== user ? hidden(stream, seq) : item
+      if (secret && item.senderId !== user) return hidden(stream, seq)
+      if (item.kind !== 'message' || item.content === null) return item
+      const version = of.versions.get(seq)?.findLast((one) => one.seq <= knownUpTo(of, user)) as Version
+      return { ...item, ...version, seq, targetSeq: version.seq === seq ? null : version.seq }
     },
     list(user) {
       const entries: PlainEntry[] = []
@@ -433,7 +444,8 @@ export function plainModel(): PlainModel {
       for (const { kind, seq, ordinal, content } of stream.items) {
         if (kind !== 'message' || content === null || !seen?.has(seq)) continue
         const counts = new Map<string, Reaction>()
-        for (const text of stream.messages.get(ordinal)?.reactions ?? []) {
+        for (const [text, since] of stream.messages.get(ordinal)?.reactions ?? []) {
+          if (since > knownUpTo(stream, user)) continue
           const [emoji, by] = text.split(' ') as [string, string]
           const was = counts.get(emoji) ?? { seq, emoji, count: 0, mine: false }
           counts.set(emoji, { ...was, count: was.count + 1, mine: was.mine || by === user })
@@ -451,6 +463,12 @@ export function plainModel(): PlainModel {
         .sort()
     },
   }
+}
+
+/** He who is out knows what there was when he was last in. */
+function knownUpTo(stream: Stream, user: string): number {
+  const isIn = stream.members.has(user) || stream.observers.has(user)
+  return isIn ? Number.POSITIVE_INFINITY : Math.max(...(stream.visible.get(user) ?? []))
 }
 
 function unpin(stream: Stream, seq: number): void {

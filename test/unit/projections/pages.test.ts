@@ -9,7 +9,7 @@ function given(head: number, contentBytes = 10) {
   const loads: (readonly [string, number, number])[] = []
   const versions = new Map<number, { version: number; recalled: boolean }>()
   const clock = { at: 0, now: () => clock.at }
-  const state = { head, content: 'x'.repeat(contentBytes) }
+  const state = { head, content: 'x'.repeat(contentBytes), changesUpTo: 0 }
   const item = (stream: string, seq: number): Item => ({
     ...hiddenItem(stream, seq),
     kind: 'message',
@@ -20,7 +20,7 @@ function given(head: number, contentBytes = 10) {
     await Promise.resolve()
     const items: Item[] = []
     for (let seq = from; seq <= Math.min(to, state.head); seq++) items.push(item(stream, seq))
-    return { items, versions: new Map(versions) }
+    return { items, versions: new Map(versions), changesUpTo: state.changesUpTo }
   }, clock)
   const seqs = async (...args: Parameters<typeof page>) => (await page(...args)).items.map(({ seq }) => seq)
   return { page, seqs, loads, clock, state, versions }
@@ -74,6 +74,14 @@ describe('pages of the archive', () => {
     expect((await page('g:1', 1, 30)).versions.get(3)?.version).toBe(900)
   })
 
+  test('know of changes as far as the oldest of their parts does', async () => {
+    const { page, state } = given(1_000)
+    await page('g:1', 1, 64)
+    state.changesUpTo = 700
+    expect((await page('g:1', 30, 100)).changesUpTo).toBe(0)
+    expect((await page('g:1', 65, 100)).changesUpTo).toBe(700)
+  })
+
   test('at the growing end are not held', async () => {
     const { seqs, state } = given(100)
     expect(await seqs('g:1', 90, 120)).toEqual(run(90, 100))
@@ -104,7 +112,7 @@ describe('pages of the archive', () => {
     const page = heldPages(
       async () => {
         if (fails) throw new Error('away')
-        return { items: [], versions: new Map() }
+        return { items: [], versions: new Map(), changesUpTo: 0 }
       },
       { now: () => 0 },
     )
