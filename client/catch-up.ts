@@ -10,6 +10,8 @@ import {
   changesTold,
   firstWaiting,
   giveChangesUp,
+  type HistoryPage,
+  hidesChanges,
   isBehind,
   lacksChanges,
   mustKeepBefore,
@@ -238,6 +240,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       { type: 'history', conversationId, after, limit: limits.pageMessagesMax },
       ASK_MS_MAX,
     )
+    await changesBefore(log, page, mine)
     await keepBefore(log, page)
     if (mine !== epoch) return null
     deps.streams().page(log, page)
@@ -245,6 +248,12 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     if (!page.partial && page.toSeq < log.target && firstWaiting(log) === null)
       log.target = Math.max(page.toSeq, log.position)
     return page
+  }
+
+  /** Nobody was told of what happened while he was out: of what is held he learns before he goes on. */
+  async function changesBefore(log: ConversationLog, page: HistoryPage, mine: number): Promise<void> {
+    if (mine !== epoch || isUserStream(log.conversationId) || !hidesChanges(log, page)) return
+    await sync(log, mine, clock.now() + ASK_MS_MAX)
   }
 
   /** After a crash nobody could say what of a page was told that the store never heard of. */
@@ -259,6 +268,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   async function jump(log: ConversationLog, mine: number): Promise<{ partial: boolean } | null> {
     const { conversationId } = log
     const page = await requests.insist({ type: 'history', conversationId }, ASK_MS_MAX)
+    await changesBefore(log, page, mine)
     await keepBefore(log, page)
     if (mine !== epoch) return null
     const streams = deps.streams()

@@ -41,6 +41,8 @@ export interface ConversationLog {
   unkept: readonly Range[]
   /** Recalls and edits of what is held are told up to here. Below the position: a jump left some out. */
   changesUpTo: number
+  /** Places that pages gave as hidden before their changes were told: some may have been made while this user was out. */
+  unseen: readonly Range[]
   /** Newest (seq, ordinal) pairs, flat. */
   ordinals: number[]
 }
@@ -61,6 +63,7 @@ export const createLog = (conversationId: string): ConversationLog => ({
   unkeptUpTo: 0,
   unkept: [],
   changesUpTo: Number.POSITIVE_INFINITY,
+  unseen: [],
   ordinals: [],
 })
 
@@ -129,8 +132,25 @@ export interface HistoryPage {
 /** Takes in a page read after the position. What lies before `fromSeq` is not for this reader: the position moves there. */
 export function offerPage(log: ConversationLog, page: HistoryPage, out: Item[]): void {
   if (page.fromSeq - 1 > log.position) moveTo(log, page.fromSeq - 1, out)
+  for (const seq of untoldIn(log, page)) log.unseen = withRange(log.unseen, { from: seq, to: seq })
   for (const item of page.items) offer(log, item, out)
 }
+
+/** Whether it shows that recalls and edits of what is held may have been made unseen: to be asked for before it is taken in. */
+export const hidesChanges = (log: ConversationLog, page: HistoryPage): boolean =>
+  untoldIn(log, page).length > 0 && rangesToSync(log).length > 0
+
+const untoldIn = (log: ConversationLog, { items }: HistoryPage): number[] =>
+  items.flatMap(({ kind, seq }) =>
+    kind === 'hidden' && seq > log.position && seq > log.changesUpTo ? [seq] : [],
+  )
+
+const isUnseen = ({ unseen }: ConversationLog, seq: number): boolean =>
+  unseen.some(({ from, to }) => from <= seq && seq <= to)
+
+/** Whether an event came in its place. */
+export const cameInOrder = (log: ConversationLog, seq: number): boolean =>
+  seq >= log.heldFrom && seq <= log.position && !isUnseen(log, seq)
 
 /** Leaves out everything up to `position`; what was held so far stays held. */
 export function moveTo(log: ConversationLog, position: number, out: Item[]): void {
@@ -176,7 +196,9 @@ export function changesTold(
   if (log.heldApart !== asked.heldApart) return
   const known = log.position === asked.position ? upTo : Math.min(upTo, log.position)
   // From heldFrom on they come in their order.
-  log.changesUpTo = Math.max(log.changesUpTo, known, known >= log.heldFrom - 1 ? log.position : 0)
+  const inOrder = known >= Math.max(log.heldFrom - 1, log.unseen.at(-1)?.to ?? 0)
+  log.changesUpTo = Math.max(log.changesUpTo, known, inOrder ? log.position : 0)
+  log.unseen = within(log.unseen, log.changesUpTo + 1, Number.POSITIVE_INFINITY)
   if (log.told)
     for (const seq of log.told) if (seq <= Math.min(log.changesUpTo, log.position)) log.told.delete(seq)
 }
@@ -184,6 +206,7 @@ export function changesTold(
 /** They cannot be asked for any more. */
 export function giveChangesUp(log: ConversationLog): void {
   log.changesUpTo = Math.max(log.changesUpTo, log.position)
+  log.unseen = []
 }
 
 /** The local copy was dropped. */
@@ -231,7 +254,7 @@ export function noteOrdinal(log: ConversationLog, item: Item): void {
 function release(log: ConversationLog, item: Item, out: Item[]): void {
   log.position = item.seq
   // What was told ahead was not told of this one, which is held only now.
-  if (log.changesUpTo >= item.seq - 1) log.changesUpTo = item.seq
+  if (log.changesUpTo >= item.seq - 1 && !isUnseen(log, item.seq)) log.changesUpTo = item.seq
   noteOrdinal(log, item)
   out.push(item)
 }

@@ -6,6 +6,7 @@ import type { ConversationChange, Page } from './api.ts'
 import {
   addHeld,
   type ConversationLog,
+  cameInOrder,
   createLog,
   dropHeld,
   firstWaiting,
@@ -301,8 +302,7 @@ export function createStreams(deps: StreamsDeps): Streams {
     },
     changes(log, changes) {
       for (const item of changes) {
-        const inOrder = item.seq >= log.heldFrom && item.seq <= log.position
-        if (inOrder || log.told?.has(item.seq)) continue
+        if (cameInOrder(log, item.seq) || log.told?.has(item.seq)) continue
         log.told ??= new Set()
         log.told.add(item.seq)
         if (held !== null || (item.targetSeq ?? 0) > log.position) early.note(item)

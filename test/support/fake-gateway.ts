@@ -5,6 +5,7 @@
  */
 
 import { jsonCodec } from '../../client/codec-json.ts'
+import type { Range } from '../../client/ranges.ts'
 import type { OpenTransport, TransportHandlers } from '../../client/transport.ts'
 import type {
   ClientFrame,
@@ -16,7 +17,16 @@ import type {
 } from '../../client/wire.ts'
 import { p2pId, parseStream } from '../../schemas/ids.ts'
 import { defaultWindows } from '../../schemas/windows.ts'
-import { answerOf, type FakePlatform, overviewOf, readersOf, settingsOf, visibleTo } from './fake-reads.ts'
+import {
+  absence,
+  answerOf,
+  awayKey,
+  type FakePlatform,
+  overviewOf,
+  readersOf,
+  settingsOf,
+  visibleTo,
+} from './fake-reads.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** Chances from 0 to 1. */
@@ -63,6 +73,7 @@ export interface FakeGateway {
   faults: Faults
   readonly streams: Map<string, Item[]>
   /** Who may see what, from which seq on. */
+  readonly away: Map<string, Range[]>
   readonly groups: Map<string, Map<string, number>>
   /** Frames received, by type. */
   readonly seen: ClientFrame[]
@@ -78,6 +89,9 @@ export interface FakeGateway {
   append(
     item: Omit<Item, 'seq' | 'ordinal' | 'time' | 'members' | 'mentions' | 'mentionAll'> & Partial<Item>,
   ): Item
+  /** Ann takes this user out of a group, or back in. */
+  remove(stream: string, user: string): void
+  readmit(stream: string, user: string): void
   /** Breaks every connection. */
   killAll(): void
   links(): number
@@ -93,8 +107,9 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
   const known = new Map<string, Item>()
   const devices = new Map<string, readonly { deviceId: string; deviceType: string }[]>()
   const syncFloor = new Map<string, number>()
+  const away = new Map<string, Range[]>()
   const platform: FakePlatform = {
-    ...{ streams, groups, committed: known, random, devices, syncFloor },
+    ...{ streams, groups, committed: known, random, devices, syncFloor, away },
     get syncMax() {
       return self.syncMax
     },
@@ -144,10 +159,19 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
     items.push(whole)
     for (const [user, fromSeq] of readersOf(platform, item.conversationId))
       for (const link of links)
-        if (link.userId === user && link !== sender && whole.seq >= fromSeq)
+        if (
+          link.userId === user &&
+          link !== sender &&
+          whole.seq >= fromSeq &&
+          !absence(platform, item.conversationId, user).isOut(whole.seq)
+        )
           down(link, { type: 'event', item: visibleTo(whole, user) })
     return whole
   }
+
+  const byAnn = (stream: string) => ({
+    ...{ conversationId: stream, senderId: 'ann', packId: `ann ${itemsOf(stream).length}` },
+  })
 
   const toUser = (userId: string, frame: ServerFrame): void => {
     for (const link of links) if (link.userId === userId) down(link, frame)
@@ -361,12 +385,23 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
     refuse: () => null,
     syncMax: 500,
     syncFloor,
+    away,
     setDevices(userId, now) {
       devices.set(userId, now)
       const changes = [{ userId, devices: [...now] }]
       for (const link of links) if (link.watches.has(userId)) down(link, { type: 'presenceChanges', changes })
     },
     append,
+    remove(stream, user) {
+      const { seq } = append({ ...byAnn(stream), kind: 'removed', members: [user] })
+      const key = awayKey(stream, user)
+      away.set(key, [...(away.get(key) ?? []), { from: seq + 1, to: Number.POSITIVE_INFINITY }])
+    },
+    readmit(stream, user) {
+      const open = away.get(awayKey(stream, user))?.pop()
+      if (open) away.get(awayKey(stream, user))?.push({ ...open, to: itemsOf(stream).length })
+      append({ ...byAnn(stream), kind: 'added', members: [user] })
+    },
     killAll() {
       for (const link of [...links]) sever(link)
     },

@@ -1,5 +1,6 @@
 /** What the read models of a fake platform answer: all of it counted anew from the streams, up to any seq. */
 import { deflateRawSync } from 'node:zlib'
+import type { Range } from '../../client/ranges.ts'
 import type { ConversationEntry, Item, RequestFrame, ServerFrame, ServerFrameOf } from '../../client/wire.ts'
 import { parseStream } from '../../schemas/ids.ts'
 
@@ -13,6 +14,8 @@ export interface FakePlatform {
   syncMax: number
   /** Changes up to here are not indexed any more, by stream. */
   readonly syncFloor: ReadonlyMap<string, number>
+  /** What was said while somebody was out, by stream and user; the last one has no end while he is. */
+  readonly away: ReadonlyMap<string, readonly Range[]>
 }
 
 type Request = Exclude<RequestFrame, { type: 'presence' | 'overview' }>
@@ -28,22 +31,35 @@ export function readersOf(
   return groups.get(stream) ?? new Map()
 }
 
+export const awayKey = (stream: string, user: string): string => `${stream} ${user}`
+
+/** Which seqs a user was out at, and the last one that he knows of. */
+export function absence({ away }: Pick<FakePlatform, 'away'>, stream: string, user: string) {
+  const ranges = away.get(awayKey(stream, user)) ?? []
+  const last = ranges.at(-1)
+  return {
+    isOut: (seq: number): boolean => ranges.some(({ from, to }) => from <= seq && seq <= to),
+    end: last?.to === Number.POSITIVE_INFINITY ? last.from - 1 : Number.POSITIVE_INFINITY,
+  }
+}
+
+const hidden = ({ conversationId, seq }: Item): Item => ({
+  ...{ conversationId, seq, ordinal: 0, kind: 'hidden', time: 0 },
+  ...{ senderId: '', mentions: [], mentionAll: false, members: [] },
+})
+
 const ofSenderOnly: ReadonlySet<string> = new Set(['blocked', 'friendDeleted'])
 
 /** The item as this reader may see it. */
 export const visibleTo = (item: Item, user: string): Item =>
-  ofSenderOnly.has(item.kind) && item.senderId !== user
-    ? {
-        ...{ conversationId: item.conversationId, seq: item.seq, ordinal: 0, kind: 'hidden', time: 0 },
-        ...{ senderId: '', mentions: [], mentionAll: false, members: [] },
-      }
-    : item
+  ofSenderOnly.has(item.kind) && item.senderId !== user ? hidden(item) : item
 
-/** Messages as they stand when the stream has come to `upTo`; other items as they are. */
-export function current(items: readonly Item[], upTo: number): Item[] {
+/** Messages as they stand when the stream has come to `upTo`, without edits after `end`; other items as they are. */
+export function current(items: readonly Item[], upTo: number, end = Number.POSITIVE_INFINITY): Item[] {
   const now = items.slice(0, upTo)
   for (const change of items.slice(0, upTo)) {
     if (change.kind !== 'edited' && change.kind !== 'recalled') continue
+    if (change.kind === 'edited' && change.seq > end) continue
     const at = (change.targetSeq ?? 0) - 1
     const target = now[at]
     if (target?.kind !== 'message') continue
@@ -89,7 +105,7 @@ export function answerOf(of: FakePlatform, user: string, frame: Request, partial
         .filter(() => !partial || of.random() < 0.5)
         .map(([conversationId, items]) => ({
           conversationId,
-          seq: items.length,
+          seq: Math.min(items.length, absence(of, conversationId, user).end),
           ordinal: items.at(-1)?.ordinal ?? 0,
           fromSeq: readersOf(of, conversationId).get(user) ?? 1,
         }))
@@ -109,10 +125,12 @@ export function answerOf(of: FakePlatform, user: string, frame: Request, partial
       const items = itemsOf(conversationId)
       const fromSeq = readersOf(of, conversationId).get(user)
       if (fromSeq === undefined) return refuse('not_member')
-      const toSeq = partial ? Math.floor(of.random() * (items.length + 1)) : items.length
-      const visible = current(items, toSeq)
-        .filter((item) => item.seq >= fromSeq)
-        .map((item) => visibleTo(item, user))
+      const { isOut, end } = absence(of, conversationId, user)
+      const applied = partial ? Math.floor(of.random() * (items.length + 1)) : items.length
+      const toSeq = Math.min(applied, end)
+      const visible = current(items, applied, end)
+        .filter((item) => item.seq >= fromSeq && item.seq <= toSeq)
+        .map((item) => (isOut(item.seq) ? hidden(item) : visibleTo(item, user)))
       const limit = frame.limit ?? 30
       const { after, before } = frame
       const backwards = after === undefined || after === null
@@ -148,13 +166,18 @@ export function answerOf(of: FakePlatform, user: string, frame: Request, partial
       if (!readersOf(of, conversationId).has(user)) return refuse('not_member')
       if (changesUpTo < (of.syncFloor.get(conversationId) ?? 0))
         return { ...result, partial: false, reset: true, changesUpTo: items.length, changes: [] }
+      const { isOut, end } = absence(of, conversationId, user)
       const changed = items.filter(
-        (item) => item.seq > changesUpTo && (item.kind === 'recalled' || item.kind === 'edited'),
+        ({ seq, kind, targetSeq }) =>
+          seq > changesUpTo &&
+          (kind === 'recalled' || (kind === 'edited' && seq <= end)) &&
+          !isOut(targetSeq ?? 0),
       )
-      const cut = partial ? Math.floor(of.random() * of.syncMax) : of.syncMax
+      const most = Number.isFinite(end) ? changed.length : of.syncMax
+      const cut = partial ? Math.floor(of.random() * most) : most
       const looked = changed.slice(0, cut)
       const whole = looked.length === changed.length && !partial
-      const upTo = whole ? items.length : (looked.at(-1)?.seq ?? changesUpTo)
+      const upTo = Math.min(end, whole ? items.length : (looked.at(-1)?.seq ?? changesUpTo))
       const changes = looked.filter(({ targetSeq }) =>
         ranges.some(({ from, to }) => from <= (targetSeq ?? 0) && (targetSeq ?? 0) <= to),
       )

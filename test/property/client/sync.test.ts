@@ -6,7 +6,7 @@ import { conversationView } from '../../../client/view.ts'
 import type { Item } from '../../../client/wire.ts'
 import { type ClientWorld, clientWorld } from '../../support/client-world.ts'
 import { type Faults, noFaults } from '../../support/fake-gateway.ts'
-import { current } from '../../support/fake-reads.ts'
+import { absence, current } from '../../support/fake-reads.ts'
 
 /** Not a double: most doubles below 1 lie next to 0. */
 const chance = (max: number) => fc.integer({ min: 0, max: 100 }).map((percent) => (percent / 100) * max)
@@ -47,7 +47,18 @@ function diskStore(from: Saved | null): Store & { saved(): Saved | null } {
 }
 
 /** Anybody but bob does something in the room. */
-function act({ gateway, random }: ClientWorld): void {
+function act({ gateway, random }: ClientWorld, counts: Counts): void {
+  if (random() < 0.02) {
+    counts.absences += 1
+    gateway.remove(room, 'bob')
+    for (let n = random() * 6; n > 0; n--) talk(gateway, random)
+    gateway.readmit(room, 'bob')
+    return
+  }
+  talk(gateway, random)
+}
+
+function talk(gateway: ClientWorld['gateway'], random: () => number): void {
   const items = gateway.streams.get(room) ?? []
   const by = { conversationId: room, senderId: random() < 0.5 ? 'ann' : 'cid', packId: `${items.length}` }
   const target = items[Math.floor(random() * items.length)]
@@ -75,6 +86,7 @@ interface Counts {
   resets: number
   crashes: number
   changes: number
+  absences: number
 }
 
 /** Runs the time that a promise needs. */
@@ -137,11 +149,11 @@ async function device(seed: number, given: Faults, counts: Counts): Promise<void
     })
     const talking = time.now() + 2_000
     const pause = random() < 0.5 ? 120 : 12
-    const talk = (): void => {
-      act(world)
-      if (time.now() < talking) time.after(random() * pause, talk)
+    const chatter = (): void => {
+      act(world, counts)
+      if (time.now() < talking) time.after(random() * pause, chatter)
     }
-    if (random() < 0.5) talk()
+    if (random() < 0.5) chatter()
     const bob = await until(time, connecting)
     online = bob
     gateway.faults = given
@@ -158,11 +170,11 @@ async function device(seed: number, given: Faults, counts: Counts): Promise<void
       )
     }
     for (let i = random() * 12; i > 0; i--) {
-      for (let n = random() * 4; n > 0; n--) act(world)
+      for (let n = random() * 4; n > 0; n--) act(world, counts)
       if (random() < 0.3) read()
       if (random() < 0.15) {
         gateway.killAll()
-        if (random() < 0.5) for (let n = 0; n < 2 * JUMP_ABOVE; n++) act(world)
+        if (random() < 0.5) for (let n = 0; n < 2 * JUMP_ABOVE; n++) act(world, counts)
         if (random() < 0.5) read()
       }
       await time.run(random() * (random() < 0.5 ? 100 : 800))
@@ -180,7 +192,7 @@ async function device(seed: number, given: Faults, counts: Counts): Promise<void
     if (!crashes) saved = store.saved()
     alive = false
     if (random() < 0.1) gateway.syncFloor.set(room, gateway.streams.get(room)?.length ?? 0)
-    for (let n = random() * (random() < 0.5 ? 8 : 4 * JUMP_ABOVE); n > 0; n--) act(world)
+    for (let n = random() * (random() < 0.5 ? 8 : 4 * JUMP_ABOVE); n > 0; n--) act(world, counts)
   }
   gateway.faults = noFaults
   await time.run(120_000)
@@ -190,11 +202,15 @@ async function device(seed: number, given: Faults, counts: Counts): Promise<void
   expect(world.errors).toEqual([])
   for (const message of disk.messages())
     expect(shown(message), 'no recall or edit is missed').toEqual(expected(now[message.seq - 1]))
+  const { isOut } = absence(gateway, room, 'bob')
   const seqs = disk.messages().map(({ seq }) => seq)
+  expect(seqs.filter(isOut), 'nothing of an absence').toEqual([])
   expect(seqs, 'no message twice, all in order').toEqual([...new Set(seqs)].sort((a, b) => a - b))
   const held = (online as Client).held(room)
   const inHeld = (seq: number): boolean => held.some(({ from, to }) => from <= seq && seq <= to)
-  const whole = now.filter(({ seq, kind }) => kind === 'message' && inHeld(seq)).map(({ seq }) => seq)
+  const whole = now
+    .filter(({ seq, kind }) => kind === 'message' && inHeld(seq) && !isOut(seq))
+    .map(({ seq }) => seq)
   expect(
     whole.filter((seq) => !seqs.includes(seq) && !lost.has(seq)),
     'no gap in what is held',
@@ -211,7 +227,7 @@ const expected = (item: Item | undefined) => ({
 
 describe('a device that holds parts of a conversation', () => {
   test('has the current version of every message it ever took, without gap or double, whatever it missed', async () => {
-    const counts: Counts = { jumps: 0, resets: 0, crashes: 0, changes: 0 }
+    const counts: Counts = { jumps: 0, resets: 0, crashes: 0, changes: 0, absences: 0 }
     await fc.assert(
       fc.asyncProperty(fc.integer(), faults, (seed, given) => device(seed, given, counts)),
       { numRuns: 120 },

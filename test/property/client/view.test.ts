@@ -54,7 +54,14 @@ function pageAt(items: readonly Item[], head: number, before: number): Page {
   const platform = {
     streams: new Map([[room, items.slice(0, head)]]),
     groups: new Map([[room, new Map(users.map((user) => [user, 1]))]]),
-    ...{ committed: new Map(), devices: new Map(), syncFloor: new Map(), syncMax: 0, random: () => 0 },
+    ...{
+      committed: new Map(),
+      devices: new Map(),
+      syncFloor: new Map(),
+      away: new Map(),
+      syncMax: 0,
+      random: () => 0,
+    },
   }
   const question = { type: 'history' as const, id: 1, conversationId: room, before, limit: 10 }
   return pageOf(answerOf(platform, 'bob', question, false) as ServerFrameOf<'historyResult'>)

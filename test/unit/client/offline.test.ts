@@ -63,6 +63,31 @@ describe('a client that comes back with its store', () => {
     ])
   })
 
+  test('hears of recalls and edits made while it was out of the group', async () => {
+    const world = clientWorld(5)
+    const { gateway, time } = world
+    const store = memoryStore()
+    await firstRun(world, store)
+    gateway.remove(room, 'bob')
+    gateway.append(recall(2))
+    gateway.readmit(room, 'bob')
+    const told: string[] = []
+    await world.online('bob', { store, on: listening(told) })
+    await time.run(5_000)
+    expect(told).toEqual(['recalled 2'])
+    gateway.remove(room, 'bob')
+    await time.run(5_000)
+    for (const text of ['not', 'for him']) gateway.append(said(text))
+    gateway.append(edit(3))
+    gateway.append(recall(1))
+    await time.run(5_000)
+    expect(told).toEqual(['recalled 2'])
+    gateway.readmit(room, 'bob')
+    gateway.append(said('d'))
+    await time.run(5_000)
+    expect(told).toEqual(['recalled 2', 'edited 3', 'recalled 1', `message ${room}/13`])
+  })
+
   test('is told of a recall though nothing else has happened', async () => {
     const world = clientWorld(2)
     const store = memoryStore()
