@@ -22,6 +22,21 @@ const seconds = (value: number): string => `${(value / 1_000).toFixed(1)} s`
 export const isClean = ({ counts }: Cost): boolean =>
   counts.missing + counts.doubled + counts.outOfOrder + counts.refused + counts.closed === 0
 
+/** More than chance may add where only the roster is larger. */
+const GROWTH_MAX = 0.25
+
+/** What a message writes more of in the larger of two groups of which as many are online. */
+export function grown({ writes }: Pick<GroupsResult, 'writes'>): string[] {
+  const [small, large] = [writes[0], writes.at(-1)]
+  if (!small || !large) return []
+  return (['kafka', 'redisWrites'] as const).filter(
+    (store) => total(large[store]) > total(small[store]) * (1 + GROWTH_MAX) + 1,
+  )
+}
+
+const total = (values: Counts | null): number =>
+  Object.values(values ?? {}).reduce((sum, value) => sum + value, 0)
+
 export function rosterTable({ rosters, paging }: GroupsResult): string {
   const made = table(
     ['members', 'imported in', 'shown after', 'members/s'],
@@ -99,16 +114,14 @@ export function writesTable(costs: readonly Cost[]): string {
   const known = costs.filter(({ kafka }) => kafka !== null)
   const topics = [...new Set(known.flatMap(({ kafka }) => Object.keys(kafka ?? {})))].sort()
   const commands = [...new Set(known.flatMap(({ redisWrites }) => Object.keys(redisWrites ?? {})))].sort()
-  const sum = (values: Counts | null): number =>
-    Object.values(values ?? {}).reduce((total, value) => total + value, 0)
   const row = (name: string, of: (cost: Cost) => number) => [name, ...known.map((cost) => some(of(cost)))]
   const used = ([, ...cells]: readonly string[]): boolean => cells.some((cell) => Number(cell) >= 0.01)
   return table(
     ['per message', ...known.map(({ members, online }) => `${grouped(members)}, ${grouped(online)} online`)],
     [
-      row('Kafka records', ({ kafka }) => sum(kafka)),
+      row('Kafka records', ({ kafka }) => total(kafka)),
       ...topics.map((topic) => row(`  ${topic}`, ({ kafka }) => kafka?.[topic] ?? 0)).filter(used),
-      row('Redis writes', ({ redisWrites }) => sum(redisWrites)),
+      row('Redis writes', ({ redisWrites }) => total(redisWrites)),
       ...commands.map((name) => row(`  ${name}`, ({ redisWrites }) => redisWrites?.[name] ?? 0)).filter(used),
       row('Redis calls, reads and scripts too', ({ redisCalls }) => redisCalls ?? 0),
     ],

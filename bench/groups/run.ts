@@ -6,7 +6,15 @@ import { openPlatform, type Platform } from '../support/platform.ts'
 import { createProgress, grouped, ms } from '../support/table.ts'
 import { type Cost, costOf, type Scene, type Sending } from './cost.ts'
 import type { Answer, Order } from './protocol.ts'
-import { cpuTable, deliveryTable, type GroupsResult, isClean, rosterTable, writesTable } from './report.ts'
+import {
+  cpuTable,
+  deliveryTable,
+  type GroupsResult,
+  grown,
+  isClean,
+  rosterTable,
+  writesTable,
+} from './report.ts'
 import { makeRoster, pageThrough, type Roster } from './rosters.ts'
 import { openStores } from './stores.ts'
 
@@ -50,7 +58,8 @@ export async function benchGroups(flags: GroupsFlags): Promise<number> {
     const result = await measure(platform, flags, ends)
     print(result)
     console.log(`  written to ${writeResult(result, 'groups')}`)
-    return [...result.costs, ...result.writes].every(isClean) ? 0 : 1
+    for (const store of grown(result)) console.log(`  ✘ ${store}: a larger roster costs more writes`)
+    return grown(result).length === 0 && [...result.costs, ...result.writes].every(isClean) ? 0 : 1
   } catch (error) {
     console.error(`\n  ${(error as Error).stack ?? String(error)}`)
     return 1
