@@ -20,7 +20,8 @@ import {
 } from './channel.ts'
 import type { Connections } from './connections.ts'
 import type { Counters } from './counters.ts'
-import type { OutgoingEvent } from './outgoing.ts'
+import { type OutgoingEvent, outgoingEvent } from './outgoing.ts'
+import { changedBy } from './push.ts'
 
 export interface Channels {
   /** The directory says that this user of ours is a member. Resolves when that is confirmed, and events reach him. */
@@ -201,6 +202,12 @@ export function createChannels(options: ChannelsOptions): Channels {
   }
 
   function hold(entry: Entry, event: ChannelEvent): void {
+    const { item } = event.outgoing
+    // What is taken back while it waits is never shown.
+    entry.held = entry.held.map((held) => {
+      const now = changedBy(item, held.outgoing.item)
+      return now ? { ...held, outgoing: outgoingEvent(now) } : held
+    })
     entry.held.push(event)
     counters.channelEventsHeld += 1
     // Clients see by the gap that something is missing, and read it.

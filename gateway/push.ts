@@ -183,7 +183,7 @@ export function replaceChanged<E extends PushedEvent>(
 ): void {
   if (change.targetSeq === null || !isChange(change)) return
   for (const entry of state.streams.get(change.conversationId)?.unacked ?? []) {
-    const replacement = changed(entry.event.item, change)
+    const replacement = changedBy(change, entry.event.item)
     if (!replacement) continue
     state.bytes -= entry.event.bytes
     entry.event = make(replacement)
@@ -191,7 +191,9 @@ export function replaceChanged<E extends PushedEvent>(
   }
 }
 
-function changed(item: Item, change: Item): Item | null {
+/** The item as it stands after a recall or an edit; null: that does not concern it. */
+export function changedBy(change: Item, item: Item): Item | null {
+  if (change.targetSeq === null || !isChange(change)) return null
   // What was recalled has no content left, and an edit brings none back.
   if (item.content === null) return null
   if (item.kind === 'message' && item.seq === change.targetSeq)

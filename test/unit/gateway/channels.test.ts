@@ -21,6 +21,7 @@ function gateway() {
   const connections = createConnections(8)
   const counters = newCounters()
   const told: string[] = []
+  const shown: { user: string; seq: number; content: string | null }[] = []
   /** User → seq of joining, as the directory says, and how far it has come; null: it does not answer. */
   const directory = { members: new Map<string, number>(), at: 9 as number | null, asked: 0 }
   const channels = createChannels({
@@ -43,7 +44,10 @@ function gateway() {
     counters,
     clock,
     log: silentLog,
-    push: (user, { outgoing }) => void told.push(`${user} ${outgoing.item.seq}`),
+    push(user, { outgoing: { item: pushed } }) {
+      told.push(`${user} ${pushed.seq}`)
+      shown.push({ user, seq: pushed.seq, content: pushed.content })
+    },
     hint: (users, _id, seq) => {
       for (const user of users) told.push(`${user} hint ${seq}`)
     },
@@ -54,7 +58,7 @@ function gateway() {
     onMember() {},
   })
   const happened = (): string[] => told.splice(0)
-  return { clock, map, connections, counters, directory, channels, happened }
+  return { clock, map, connections, counters, directory, channels, happened, shown }
 }
 
 const item = (seq: number, part: Partial<Item> = {}): ChannelEvent => ({
@@ -124,6 +128,24 @@ describe('an event of a large group', () => {
     of.directory.at = 11
     await of.clock.advance(2_000)
     expect(of.happened()).toEqual(['ann 12', 'ann 13', 'ann hint 13'])
+  })
+
+  it('that was taken back or edited while it waits is shown as it is then', async () => {
+    await joined()
+    of.directory.at = 10
+    const said = (content: string) => ({ contentType: 'text', content })
+    channels.deliver(item(12, said('one')), [])
+    channels.deliver(item(13, said('two')), [])
+    channels.deliver(item(14, { kind: 'edited', targetSeq: 13, ...said('second') }), [])
+    channels.deliver(item(15, { kind: 'recalled', targetSeq: 12 }), [])
+    of.directory.at = 15
+    await of.clock.advance(2_000)
+    expect(of.shown.filter(({ user }) => user === 'ann').map(({ seq, content }) => [seq, content])).toEqual([
+      [12, null],
+      [13, 'second'],
+      [14, 'second'],
+      [15, null],
+    ])
   })
 
   it('waits in a bounded number', async () => {
