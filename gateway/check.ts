@@ -21,10 +21,11 @@ export function createCheck(
   reads: ReadModels,
   log: Logger,
 ): (user: string, check: Check) => Promise<Checked> {
-  async function mark({ conversationId, seq, ordinal }: Of<'mark'>): Promise<Checked> {
-    const { partial, head } = await reads.headOf(conversationId)
-    if (head && seq <= head.seq && ordinal <= head.ordinal) return asItIs
-    return refused(partial ? 'unavailable' : 'bad_position')
+  async function mark(user: string, { conversationId, seq, ordinal }: Of<'mark'>): Promise<Checked> {
+    const { partial, end } = await reads.endFor(user, conversationId)
+    if (end && seq <= end.seq && ordinal <= end.ordinal) return asItIs
+    if (partial) return refused('unavailable')
+    return refused(end ? 'bad_position' : 'not_member')
   }
 
   async function target(user: string, { conversationId, seq }: Of<'target'>): Promise<Checked> {
@@ -48,7 +49,7 @@ export function createCheck(
 
   return async (user, check) => {
     try {
-      return check.of === 'mark' ? await mark(check) : await target(user, check)
+      return check.of === 'mark' ? await mark(user, check) : await target(user, check)
     } catch (error) {
       if (error instanceof Fault) return refused('unavailable')
       log.error({ err: error, check: check.of }, 'checking a command failed by a defect')

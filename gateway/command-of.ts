@@ -90,7 +90,9 @@ function streamFor(frame: CommandFrame, packId: Buffer, author: Author): string 
     case 'pin':
       return conversationFor(frame.conversationId, userId)
     case 'observe':
-      if (!author.rights.includes('observe')) return refuse('not_allowed', 'The token gives no such right.')
+      // Whoever observes may end it, whatever his token gives by now.
+      if (frame.on && !author.rights.includes('observe'))
+        return refuse('not_allowed', 'The token gives no such right.')
       return anyConversation(frame.conversationId)
     case 'requestFriend':
     case 'answerFriend':

@@ -41,6 +41,10 @@ export interface Connection {
   presence: Map<string, string> | null
 }
 
+/** Whether its token gives the right to what its user merely observes. */
+export const mayObserve = ({ session }: Connection): boolean =>
+  session.phase === 'open' && session.rights.includes('observe')
+
 export interface Connections {
   add(connection: Connection): void
   /** Enters the user's list; false if that is full. */

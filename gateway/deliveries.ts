@@ -8,7 +8,7 @@ import { isFor, itemOf } from '../schemas/item.ts'
 import type { Clock, Logger } from '../schemas/ports.ts'
 import { type Answer, type Delivery, type Envelope, records, type Signal } from '../schemas/records.ts'
 import type { ChannelEvent, Channels } from './channels.ts'
-import type { Connection, Connections } from './connections.ts'
+import { type Connection, type Connections, mayObserve } from './connections.ts'
 import type { Counters } from './counters.ts'
 import { createGaps } from './gaps.ts'
 import { type Hub, pushLimits } from './hub.ts'
@@ -37,7 +37,7 @@ export interface DeliveriesOptions {
   readonly log: Logger
   /** Deliveries were lost: what let someone into a large group may be among them. */
   onGap(): void
-  /** Whether they are friends has changed for these users. */
+  /** Whether they are friends, or who blocks whom, has changed for these users. */
   onRelation(users: readonly string[]): void
   observeDeliveryMs(ms: number): void
 }
@@ -54,13 +54,14 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     }
     // The answer first: the sender's own copy must not wait behind a large roster.
     if (delivery.answer) answer(delivery.stream, delivery.answer)
-    const { headSeq, recipients, signal, stream } = delivery
+    const { headSeq, observing, recipients, signal, stream } = delivery
     if (delivery.event) event(delivery, delivery.event)
     else if (headSeq > 0) {
-      hint(recipients, stream, headSeq)
+      hint(recipients, stream, headSeq, observing)
       if (delivery.channel) hint(channels.members(stream), stream, headSeq)
     }
     if (signal) tell(recipients, signal)
+    if (delivery.related) options.onRelation(recipients)
   }
 
   function answer(stream: string, given: Answer): void {
@@ -102,10 +103,10 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const envelope = openEnvelope(bytes)
     const { stream, seq } = envelope
     const outgoing = decodeEvent(envelope)
-    const { channel, recipients } = delivery
+    const { channel, observing, recipients } = delivery
     // Of a schema that this build does not know yet: the reads answer it.
     if (!outgoing) {
-      hint(recipients, stream, seq)
+      hint(recipients, stream, seq, observing)
       if (!channel) return
       hint(channels.members(stream), stream, seq)
       channels.deliverUnread(stream, seq)
@@ -113,12 +114,12 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     }
     options.observeDeliveryMs(options.clock.now() - envelope.time)
     const sent = { outgoing, sender: senderConnection(envelope) }
-    for (const user of recipients) pushToUser(user, sent)
+    for (const user of recipients) pushToUser(user, sent, observing)
     if (channel) {
       counters.channelDeliveries += 1
       channels.deliver(sent, recipients)
     }
-    if (ofFriends.has(outgoing.item.kind)) options.onRelation(recipients)
+    if (!observing && ofFriends.has(outgoing.item.kind)) options.onRelation(recipients)
   }
 
   /** The sending connection shows its own copy at `committed`. */
@@ -128,11 +129,13 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       : null
   }
 
-  function pushToUser(user: string, { outgoing, sender }: ChannelEvent): void {
+  function pushToUser(user: string, { outgoing, sender }: ChannelEvent, observing = false): void {
     const of = connections.byUser(user)
     if (!of || !isFor(outgoing.item, user)) return
     const now = options.clock.now()
-    for (const connection of of) if (connection.id !== sender) pushTo(connection, outgoing, now)
+    for (const connection of of)
+      if (connection.id !== sender && (!observing || mayObserve(connection)))
+        pushTo(connection, outgoing, now)
   }
 
   function pushTo(connection: Connection, outgoing: OutgoingEvent, now: number): void {
@@ -148,10 +151,10 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     else hub.input(connection, { kind: 'slow' })
   }
 
-  function hint(users: Iterable<string>, conversationId: string, seq: number): void {
+  function hint(users: Iterable<string>, conversationId: string, seq: number, observing = false): void {
     for (const user of users)
       for (const connection of connections.byUser(user) ?? []) {
-        if (connection.session.phase !== 'open') continue
+        if (connection.session.phase !== 'open' || (observing && !mayObserve(connection))) continue
         if (connection.push && !isBehind(connection.push, conversationId, seq)) continue
         counters.headHints += 1
         hub.send(connection, { type: 'head', conversationId, seq })
@@ -186,8 +189,8 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
           )
       }
     },
-    push: pushToUser,
-    hint,
+    push: (user, sent) => pushToUser(user, sent),
+    hint: (users, conversationId, seq) => hint(users, conversationId, seq),
   }
 }
 

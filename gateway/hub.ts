@@ -9,7 +9,7 @@ import type { Clock, Logger } from '../schemas/ports.ts'
 import type { ChannelUsers } from './channel-users.ts'
 import { closeCodeOf } from './close-codes.ts'
 import type { CommandSink } from './commands.ts'
-import type { Connection, Connections, Socket } from './connections.ts'
+import { type Connection, type Connections, mayObserve, type Socket } from './connections.ts'
 import type { Counters } from './counters.ts'
 import { frameCodecs } from './frames/codecs.ts'
 import { type Encoding, unreadable } from './frames/frame-codec.ts'
@@ -147,8 +147,9 @@ export function createHub(options: HubOptions): Hub {
 
   function read(connection: Connection, { id, request }: Extract<Effect, { do: 'read' }>): void {
     if (connection.user === null) return
+    const reader = { user: connection.user, observes: mayObserve(connection) }
     void options.reading
-      .answer(connection.user, id, request)
+      .answer(reader, id, request)
       .then((answers) => input(connection, { kind: 'read', of: request.kind, answers }))
   }
 

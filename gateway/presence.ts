@@ -25,7 +25,7 @@ export interface Presence {
   changed(user: string): void
   /** This connection is gone. */
   left(connection: Connection): void
-  /** With whom these users are friends has changed. */
+  /** With whom these users are friends, or who blocks whom, has changed. */
   relationsChanged(users: readonly string[]): void
   watched(): number
   start(): void
@@ -34,7 +34,7 @@ export interface Presence {
 
 export interface PresenceOptions {
   readonly gatewayId: string
-  readonly reads: Pick<ReadModels, 'relations'>
+  readonly reads: Pick<ReadModels, 'openFriends'>
   readonly online: Pick<OnlineRegistry, 'locate'>
   readonly connections: Pick<Connections, 'byUser'>
   readonly counters: Counters
@@ -52,14 +52,15 @@ interface Watched {
   readonly watchers: Set<Connection>
 }
 
-interface Friends {
-  readonly users: ReadonlySet<string>
+interface Known {
+  /** A friend, and neither blocks the other. */
+  readonly open: boolean
   readonly readAt: number
 }
 
 const ROUND_MS = 2_000
 const FLUSH_MS = 1_000
-/** Who is friends with whom is read again before something is told, when it is older. */
+/** Who is friends with whom, and blocks whom, is read again before something is told, when it is older. */
 const FRIENDS_MS_MAX = 60_000
 
 export function createPresence(options: PresenceOptions): Presence {
@@ -67,7 +68,8 @@ export function createPresence(options: PresenceOptions): Presence {
   const watched = new Map<string, Watched>()
   /** Whose changes each connection is to be told. */
   const due = new Map<Connection, Set<string>>()
-  const friendsOf = new Map<string, Friends>()
+  /** By user, what was read last of those he follows. */
+  const knownOf = new Map<string, Map<string, Known>>()
   let turn = 0
   let stopped = false
 
@@ -107,11 +109,14 @@ export function createPresence(options: PresenceOptions): Presence {
     else due.set(connection, new Set([user]))
   }
 
-  async function readFriends(user: string): Promise<ReadonlySet<string>> {
-    const { relations } = await reads.relations(user)
-    const users = new Set(relations.filter(({ state }) => state === 'friend').map(({ userId }) => userId))
-    friendsOf.set(user, { users, readAt: clock.now() })
-    return users
+  /** Those of `others` who are friends and not blocked, read now. */
+  async function readFriends(user: string, others: readonly string[]): Promise<ReadonlySet<string>> {
+    const known = knownOf.get(user) ?? new Map<string, Known>()
+    knownOf.set(user, known)
+    const open = new Set(await reads.openFriends(user, others))
+    // Of a map that was dropped meanwhile nobody hears again.
+    for (const other of others) known.set(other, { open: open.has(other), readAt: clock.now() })
+    return open
   }
 
   async function locate(users: readonly string[]): Promise<Map<string, Devices>> {
@@ -128,7 +133,7 @@ export function createPresence(options: PresenceOptions): Presence {
   }
 
   async function subscribe(connection: Connection, user: string, users: readonly string[]) {
-    const friends = await readFriends(user)
+    const friends = await readFriends(user, users)
     const remote = await locate(users.filter((other) => friends.has(other)))
     const told = subscriptionsOf(connection)
     return [...new Set(users)].map((userId): PresenceOf => {
@@ -170,7 +175,7 @@ export function createPresence(options: PresenceOptions): Presence {
     const { user, socket } = connection
     if (user === null || !isOpen(connection)) return
     // The first that goes when a socket takes no more; the state of then is told when it does.
-    const friends = (socket?.buffered() ?? 0) > 0 ? null : await friendsFor(user)
+    const friends = (socket?.buffered() ?? 0) > 0 ? null : await friendsFor(user, users)
     if (!isOpen(connection)) return
     if (friends === null) {
       counters.presenceDropped += 1
@@ -194,12 +199,21 @@ export function createPresence(options: PresenceOptions): Presence {
     options.send(connection, { type: 'presenceChanges', changes })
   }
 
-  /** Null: they cannot be read. */
-  async function friendsFor(user: string): Promise<ReadonlySet<string> | null> {
-    const known = friendsOf.get(user)
-    if (known && clock.now() - known.readAt < FRIENDS_MS_MAX) return known.users
+  /** Those of `others` who are friends and not blocked; null: they cannot be read. */
+  async function friendsFor(user: string, others: ReadonlySet<string>): Promise<ReadonlySet<string> | null> {
+    const known = knownOf.get(user)
+    const now = clock.now()
+    const isStale = (other: string): boolean => {
+      const of = known?.get(other)
+      return of === undefined || now - of.readAt >= FRIENDS_MS_MAX
+    }
+    const stale = [...others].filter(isStale)
     try {
-      return await readFriends(user)
+      const read = stale.length > 0 ? await readFriends(user, stale) : new Set<string>()
+      const asked = new Set(stale)
+      return new Set(
+        [...others].filter((other) => (asked.has(other) ? read.has(other) : known?.get(other)?.open)),
+      )
     } catch {
       return null
     }
@@ -209,7 +223,7 @@ export function createPresence(options: PresenceOptions): Presence {
     for (const user of connection.presence?.keys() ?? []) unwatch(connection, user)
     connection.presence = null
     due.delete(connection)
-    if (connection.user !== null && !connections.byUser(connection.user)) friendsOf.delete(connection.user)
+    if (connection.user !== null && !connections.byUser(connection.user)) knownOf.delete(connection.user)
   }
 
   function fail(connection: Connection, id: number, code: CodeName): void {
@@ -224,6 +238,7 @@ export function createPresence(options: PresenceOptions): Presence {
       const told = subscriptionsOf(connection)
       for (const other of request.unsubscribe) {
         told.delete(other)
+        knownOf.get(user)?.delete(other)
         unwatch(connection, other)
       }
       const fresh = [...new Set(request.subscribe)].filter((other) => !told.has(other))
@@ -246,7 +261,7 @@ export function createPresence(options: PresenceOptions): Presence {
     left,
     relationsChanged(users) {
       for (const user of users) {
-        friendsOf.delete(user)
+        knownOf.delete(user)
         for (const connection of connections.byUser(user) ?? [])
           for (const other of connection.presence?.keys() ?? []) noteDue(connection, other)
       }

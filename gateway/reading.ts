@@ -1,5 +1,5 @@
 /** Requests answered from the read models, as frames; and what must be looked up before a command is appended. */
-import { BulkheadRejectedError, bulkhead } from 'cockatiel'
+import { type BulkheadPolicy, BulkheadRejectedError, bulkhead } from 'cockatiel'
 import type { HistoryAnswer, ReadModels } from '../projections/reads.ts'
 import { type CodeName, codes } from '../schemas/codes.ts'
 import type { ServerFrame } from '../schemas/frames.ts'
@@ -14,9 +14,15 @@ import type { Check, Checked } from './session-types.ts'
 
 export interface Reading {
   /** Never rejects: what fails is an error frame. */
-  answer(user: string, id: number, request: ReadRequest): Promise<readonly ServerFrame[]>
+  answer(reader: Reader, id: number, request: ReadRequest): Promise<readonly ServerFrame[]>
   /** Never rejects: what fails is a code. */
   check(user: string, check: Check): Promise<Checked>
+}
+
+export interface Reader {
+  readonly user: string
+  /** The connection's token gives the right to what he merely observes. */
+  readonly observes: boolean
 }
 
 type Simple = Exclude<ReadRequest, { kind: 'overview' }>
@@ -30,9 +36,28 @@ const errorFrame = (id: number, code: CodeName): ServerFrame => ({
   retryAfterMs: retryAfter(code),
 })
 
+type Answer = (user: string, id: number, request: ReadRequest) => Promise<readonly ServerFrame[]>
+
 export function createReading(reads: ReadModels, log: Logger): Reading {
   const overviews = bulkhead(limits.overviewsAtOnceMax, limits.overviewsWaitingMax)
+  const asMember = answersFrom(reads, overviews)
+  const asObserver = answersFrom({ ...reads, ...reads.observing }, overviews)
+  return {
+    async answer({ user, observes }, id, request) {
+      try {
+        return await (observes ? asObserver : asMember)(user, id, request)
+      } catch (error) {
+        if (error instanceof BulkheadRejectedError) return [errorFrame(id, 'overloaded')]
+        if (error instanceof Fault) return [errorFrame(id, 'unavailable')]
+        log.error({ err: error, request: request.kind }, 'a read failed by a defect')
+        return [errorFrame(id, 'internal')]
+      }
+    },
+    check: createCheck(reads, log),
+  }
+}
 
+function answersFrom(reads: ReadModels, overviews: Pick<BulkheadPolicy, 'execute'>): Answer {
   async function overview(user: string, id: number, ask: Of<'overview'>): Promise<readonly ServerFrame[]> {
     const { conversations, pages } = await reads.overview(user, ask)
     function* frames(): Iterable<ServerFrame> {
@@ -126,20 +151,10 @@ export function createReading(reads: ReadModels, log: Logger): Reading {
     return { type: 'syncResult', id, conversationId, partial, reset, changesUpTo, changes }
   }
 
-  return {
-    async answer(user, id, request) {
-      try {
-        if (request.kind !== 'overview') return [await read(user, id, request)]
-        return await overviews.execute(() => overview(user, id, request))
-      } catch (error) {
-        if (error instanceof BulkheadRejectedError) return [errorFrame(id, 'overloaded')]
-        if (error instanceof Fault) return [errorFrame(id, 'unavailable')]
-        log.error({ err: error, request: request.kind }, 'a read failed by a defect')
-        return [errorFrame(id, 'internal')]
-      }
-    },
-    check: createCheck(reads, log),
-  }
+  return async (user, id, request) =>
+    request.kind === 'overview'
+      ? overviews.execute(() => overview(user, id, request))
+      : [await read(user, id, request)]
 }
 
 function pageFrame(id: number, conversationId: string, page: HistoryAnswer): ServerFrame {

@@ -18,14 +18,16 @@ import { archiveReads } from './reads/archive.ts'
 import { archiveSearch } from './reads/archive-search.ts'
 import { channelsOf, membersAmong, typingAudience } from './reads/audience.ts'
 import { lookup, sync } from './reads/changes.ts'
+import { endFor } from './reads/end.ts'
 import { group } from './reads/group.ts'
 import { guard } from './reads/guard.ts'
 import { history } from './reads/history.ts'
 import { conversationsOf, heads } from './reads/lists.ts'
 import { liveReads } from './reads/live.ts'
 import { members } from './reads/members.ts'
+import { withoutObserving } from './reads/observing.ts'
 import { overview } from './reads/overview.ts'
-import { profiles, relations, settings } from './reads/people.ts'
+import { openFriends, profiles, relations, settings } from './reads/people.ts'
 import { KEEP_ALL, type Policies } from './reads/policy.ts'
 import { readersOf } from './reads/readers.ts'
 import { type SearchSources, search } from './reads/search.ts'
@@ -93,6 +95,12 @@ export interface StreamHeadAnswer {
   readonly partial: boolean
   /** Null: the stream has no event (certain only with `partial: false`). */
   readonly head: { readonly seq: number; readonly ordinal: number; readonly time: number } | null
+}
+
+export interface EndAnswer {
+  readonly partial: boolean
+  /** Null: the user neither is nor was in it. Zeros: nothing happened yet. */
+  readonly end: { readonly seq: number; readonly ordinal: number } | null
 }
 
 export interface GroupAnswer {
@@ -180,8 +188,16 @@ export interface ChannelsAnswer {
   readonly channels: string[]
 }
 
-/** Every call rejects with Fault `unavailable` when no store that could answer does. */
+/**
+ * For members, past ones included: what a user merely observes is answered by `observing` alone. Every call rejects with Fault
+ * `unavailable` when no store that could answer does.
+ */
 export interface ReadModels {
+  /** The same for a connection whose token gives the right to observe. */
+  readonly observing: Pick<
+    ReadModels,
+    'heads' | 'history' | 'sync' | 'group' | 'members' | 'readers' | 'search'
+  >
   /** Of every stream this user may read, `u:<user>` included, newest first, at most limits.headsPerAnswerMax. */
   heads(user: string): Promise<HeadsAnswer>
   /** Pinned ones before all, then newest first. */
@@ -196,11 +212,13 @@ export interface ReadModels {
   /** Whether this user's command with this packId (text form) is an event of the conversation. */
   lookup(user: string, conversationId: string, packId: string): Promise<LookupAnswer>
   headOf(conversationId: string): Promise<StreamHeadAnswer>
+  /** Where the conversation ends for this user. */
+  endFor(user: string, conversationId: string): Promise<EndAnswer>
   /** An outsider gets the public part (role null); `not_member` only where there is no such group. */
   group(user: string, conversationId: string): Promise<Refused | GroupAnswer>
-  /** In the order of joining. For members and those who observe. */
+  /** In the order of joining. For those who are members now. */
   members(user: string, conversationId: string, ask: ListRequest): Promise<Refused | MembersAnswer>
-  /** Members other than its sender who have read up to the message at `seq`, of those who had joined by then, by user id. */
+  /** Members other than its sender who have read up to the message at `seq`, of those who had joined by then, by user id. For those who are members now. */
   readers(
     user: string,
     conversationId: string,
@@ -208,6 +226,8 @@ export interface ReadModels {
   ): Promise<Refused | ReadersAnswer>
   /** Friends, requests, those who are blocked or have a remark, by user id; at most limits.relationsPerUserMax. */
   relations(user: string): Promise<RelationsAnswer>
+  /** Those of `others` who are friends of this user's, of whom neither blocks the other. Rejects with Fault `unavailable` where that is not certain. */
+  openFriends(user: string, others: readonly string[]): Promise<string[]>
   profiles(users: readonly string[]): Promise<ProfilesAnswer>
   settings(user: string): Promise<SettingsAnswer>
   search(user: string, ask: SearchRequest): Promise<Refused | SearchAnswer>
@@ -242,7 +262,7 @@ export interface ReadModelsOptions {
 
 export function readModels(options: ReadModelsOptions): ReadModels {
   const { redis, clickhouse, partitions, generation, clock } = options
-  const sources: SearchSources = {
+  const all: SearchSources = {
     live: liveReads(redis, { partitions, generation }),
     archive: archiveReads(clickhouse, clock),
     // The client of Redis has its own limit of 500 ms per round trip; one read makes a few.
@@ -266,7 +286,18 @@ export function readModels(options: ReadModelsOptions): ReadModels {
     policies: options.policies ?? KEEP_ALL,
     clock,
   }
+  const sources = withoutObserving(all)
+  const readers = readersOf(sources)
   const models: ReadModels = {
+    observing: {
+      heads: (user) => heads(all, user),
+      history: (user, conversationId, page) => history(all, user, conversationId, page),
+      sync: (user, conversationId, request) => sync(all, user, conversationId, request),
+      group: (user, conversationId) => group(all, user, conversationId),
+      members: (user, conversationId, ask) => members(all, user, conversationId, ask),
+      readers: (user, conversationId, ask) => readers(user, conversationId, ask, all),
+      search: (user, ask) => search(all, user, ask),
+    },
     heads: (user) => heads(sources, user),
     conversations: conversationsOf(sources),
     history: (user, conversationId, page) => history(sources, user, conversationId, page),
@@ -276,10 +307,12 @@ export function readModels(options: ReadModelsOptions): ReadModels {
       const { value, complete } = await readLive(sources, () => sources.live.heads([conversationId]))
       return { partial: !complete, head: value.get(conversationId) ?? null }
     },
+    endFor: (user, conversationId) => endFor(sources, user, conversationId),
     group: (user, conversationId) => group(sources, user, conversationId),
     members: (user, conversationId, ask) => members(sources, user, conversationId, ask),
-    readers: readersOf(sources),
+    readers,
     relations: (user) => relations(sources, user),
+    openFriends: (user, others) => openFriends(sources, user, others),
     profiles: (users) => profiles(sources, users),
     settings: (user) => settings(sources, user),
     search: (user, ask) => search(sources, user, ask),

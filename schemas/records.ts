@@ -85,6 +85,10 @@ const deliverySchema = {
     { name: 'recipients', type: ids },
     /** To everyone on that gateway who is in the large group `stream`, whom only the gateway knows; `recipients` get it too. */
     { name: 'channel', type: 'boolean', default: false },
+    /** The recipients merely observe: it is for those of their connections alone whose token gives the right to. */
+    { name: 'observing', type: 'boolean', default: false },
+    /** With nothing to tell the recipients: another has blocked or unblocked them, or ended a friendship. */
+    { name: 'related', type: 'boolean', default: false },
     /** What concerns people of another stream: told once, and read again at connect. */
     {
       name: 'signal',

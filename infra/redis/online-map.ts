@@ -180,7 +180,16 @@ export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
     },
     async friends(users, max) {
       const replies = await inBatches(users.map((user) => ['HGETALL', keys.relations(user)]))
-      return new Map(users.map((user, i) => [user, friendsIn(replies[i], max)]))
+      const asked = users.map((user, i) => ({ user, friends: friendsIn(replies[i], max) }))
+      const blocks = await inBatches(
+        asked.flatMap(({ user, friends }) =>
+          friends.map((friend): RedisCall => ['HGET', keys.relations(friend), `b:${user}`]),
+        ),
+      )
+      let at = 0
+      return new Map(
+        asked.map(({ user, friends }) => [user, friends.filter(() => valueIn(blocks[at++]) === null)]),
+      )
     },
     async registerInterest({ gateway, boot, expiresAt }, conversations) {
       const calls = conversations.flatMap((conversation): RedisCall[] => [
@@ -266,13 +275,16 @@ function interestsIn(reply: RedisReply | undefined): Interest[] {
   })
 }
 
-/** The directory keeps them as `f:<user>` → `friend:…`. */
-const friendsIn = (reply: RedisReply | undefined, max: number): string[] =>
-  pairsOf(reply)
-    .flatMap(([field, text]) =>
-      field.startsWith('f:') && valueIn(text)?.startsWith('friend:') ? [field.slice(2)] : [],
-    )
+/** The directory keeps them as `f:<user>` → `friend:…`, and those whom the user blocks as `b:<user>`. */
+function friendsIn(reply: RedisReply | undefined, max: number): string[] {
+  const relations = new Map(pairsOf(reply))
+  return [...relations]
+    .flatMap(([field, text]) => {
+      const friend = field.startsWith('f:') && valueIn(text)?.startsWith('friend:') ? field.slice(2) : null
+      return friend === null || valueIn(relations.get(`b:${friend}`)) !== null ? [] : [friend]
+    })
     .slice(0, max)
+}
 
 function pairsOf(reply: RedisReply | undefined): [string, string][] {
   if (!Array.isArray(reply)) return []

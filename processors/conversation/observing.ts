@@ -10,7 +10,9 @@ export function observe(body: Conversation, asked: Asked, { on }: CommandOf<'Obs
   const barred =
     body.kind === 'p2p' ? barredInChat(body, sender, action) : barredInGroup(body, sender, action)
   if (barred) return reject(barred)
-  if (body.observers.includes(sender) === on) return reject('no_change')
+  // Of whoever neither is in it nor observes, nothing may learn by this that it exists.
+  if (!on && !body.observers.includes(sender)) return reject('not_member')
+  if (on && body.observers.includes(sender)) return reject('no_change')
   if (on && body.observers.length >= limits.observersPerConversationMax) return reject('too_many')
   return happened({ type: 'Observing', on })
 }

@@ -160,8 +160,8 @@ export async function startFanout(options: FanoutOptions): Promise<Fanout> {
     const channels = new Set<string>()
     let pushes = false
     for (const { plans } of batches)
-      for (const { event, recipients, observers, channel, signal, stream } of plans) {
-        for (const user of signal?.to ?? []) users.add(user)
+      for (const { event, recipients, observers, channel, signal, related, stream } of plans) {
+        for (const user of [...(signal?.to ?? []), ...related]) users.add(user)
         if (event === null) continue
         pushes = true
         for (const user of recipients) users.add(user)

@@ -21,6 +21,8 @@ export interface Plan {
   /** Bytes of the record; null when nothing is pushed. */
   readonly event: Buffer | null
   readonly signal: SignalPlan | null
+  /** Are told nothing, but may be told less of another from now on, or more. */
+  readonly related: readonly string[]
   readonly answer: { readonly gateway: string; readonly answer: Answer } | null
 }
 
@@ -44,6 +46,7 @@ const nothing = {
   observers: nobody,
   event: null,
   signal: null,
+  related: nobody,
 } as const
 
 /** Plans one accepted record and folds its roster change. `now`: when fan-out handles it, ms. */
@@ -78,6 +81,7 @@ export function planRecord(
     ...audienceOf(stream, payload, rosters, change, observedBefore),
     event: bytes,
     signal: late ? null : signalOf(stream, payload),
+    related: relatedBy(stream, payload),
   }
 }
 
@@ -99,6 +103,13 @@ function audienceOf(
   return { recipients, observers: [...observers] }
 }
 
+/** The event itself is its sender's alone. */
+function relatedBy(stream: string, payload: EventPayload): readonly string[] {
+  if (payload.type !== 'Blocked' && payload.type !== 'FriendDeleted') return nobody
+  const peer = peerIn(stream, payload.sender)
+  return peer === null ? nobody : [peer]
+}
+
 function recipientsOf(stream: string, rosters: Rosters, change: RosterChange): readonly string[] {
   // Their gateways learn by their names whom they have of a group that has just become large.
   if (rosters.get(stream)?.largeSince != null && !change.becameLarge)
@@ -115,10 +126,14 @@ function signalOf(stream: string, payload: EventPayload): SignalPlan | null {
   if (payload.type === 'ProfileSet')
     return { signal: { kind: 'profile', user, conversationId: '', seq: 0 }, to: null }
   const { conversationId, seq } = payload
-  const read = parseStream(conversationId)
-  if (read?.kind !== 'p2p' || !read.users.includes(user)) return null
-  const peer = read.users.find((other) => other !== user)
-  return peer === undefined ? null : { signal: { kind: 'receipt', user, conversationId, seq }, to: [peer] }
+  const peer = peerIn(conversationId, user)
+  return peer === null ? null : { signal: { kind: 'receipt', user, conversationId, seq }, to: [peer] }
+}
+
+function peerIn(stream: string, user: string): string | null {
+  const ref = parseStream(stream)
+  if (ref?.kind !== 'p2p' || !ref.users.includes(user)) return null
+  return ref.users.find((other) => other !== user) ?? null
 }
 
 function listsOf(envelope: Envelope, payload: EventPayload, joined: readonly string[]): readonly ListEntry[] {

@@ -40,6 +40,6 @@ export interface FanoutStore {
   announced(gateways: readonly string[]): Promise<Map<string, string>>
   /** Gateways that registered interest in these large groups, expired ones included; missing = none has, or it was lost. */
   interested(streams: readonly string[]): Promise<Map<string, readonly Interest[]>>
-  /** Friends of each of these users, at most `max` each. */
+  /** Friends of each of these users, of whom neither blocks the other, at most `max` each. */
   friends(users: readonly string[], max: number): Promise<Map<string, string[]>>
 }

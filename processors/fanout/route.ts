@@ -23,6 +23,10 @@ export interface Parcel {
   readonly recipients: readonly string[]
   /** Goes to all members that the gateway has, too. */
   readonly channel: boolean
+  /** The recipients merely observe. */
+  readonly observing: boolean
+  /** The recipients are told nothing. */
+  readonly related: boolean
   readonly signal: Signal | null
   readonly answer: Answer | null
 }
@@ -57,8 +61,9 @@ export function routePlan(plan: Plan, live: LiveGateways, online: OnlineMap | nu
       if (recipients.length > 0) addNamed(gateway, recipients, { event, channel: wanted !== null })
       else if (wanted?.has(gateway)) add(gateway, { event, channel: true })
       // By themselves: whom a channel's record names belongs to the group.
-      addNamed(gateway, here(plan.observers), { event })
+      addNamed(gateway, here(plan.observers), { event, observing: true })
     }
+    addNamed(gateway, here(plan.related), { related: true })
     if (plan.signal?.to) addNamed(gateway, here(plan.signal.to), { signal: plan.signal.signal })
   }
   if (answer) add(answer.gateway, {})
@@ -70,6 +75,8 @@ const blank = {
   headSeq: 0,
   recipients: nobody,
   channel: false,
+  observing: false,
+  related: false,
   signal: null,
 } as const
 
@@ -97,18 +104,14 @@ export function routeHead(
   observers: readonly string[],
   live: LiveGateways,
 ): Parcel[] {
-  const named = [...(members ?? nobody), ...observers]
-  return [...live.keys()].flatMap((gateway) => [
-    ...(members === null ? [{ ...blank, gateway, stream, headSeq, channel: true, answer: null }] : []),
-    ...slices(named, limits.recipientsPerDeliveryMax).map((recipients) => ({
-      ...blank,
-      gateway,
-      stream,
-      headSeq,
-      recipients,
-      answer: null,
-    })),
-  ])
+  const hint = { ...blank, stream, headSeq, answer: null }
+  const toEach = (users: readonly string[]) =>
+    slices(users, limits.recipientsPerDeliveryMax).map((recipients) => ({ ...hint, recipients }))
+  const parts = [
+    ...(members === null ? [{ ...hint, channel: true }] : toEach(members)),
+    ...toEach(observers).map((part) => ({ ...part, observing: true })),
+  ]
+  return [...live.keys()].flatMap((gateway) => parts.map((part) => ({ ...part, gateway })))
 }
 
 const isTrusted = (gateway: string, boot: string, online: OnlineMap | null): boolean =>

@@ -17,6 +17,8 @@ export interface CandidatesAsk {
   readonly terms: readonly string[]
   /** Null: all conversations in which the user is or was. */
   readonly conversation: string | null
+  /** False: of those that he merely observes, none. */
+  readonly observing?: boolean
   /** Only places below this one. */
   readonly below: SearchPlace
   /** Only messages of this time (ms) and later. */
@@ -78,14 +80,16 @@ const newestFirst = (a: SearchPlace, b: SearchPlace): number =>
 const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /** Conversations in which a user is or was, with the bounds of what he may read; gaps between are for the caller. */
-const MINE = `
+const mine = (observing: boolean): string => `
   SELECT conversation, min(from_seq) AS from_seq, max(to_seq) AS to_seq FROM (
     SELECT conversation, toUInt64(1) AS from_seq, ${FOREVER_SEQ} AS to_seq FROM single_chats WHERE user = {user:String}
     UNION ALL SELECT conversation, minIf(seq, joined), if(argMax(joined, seq), ${FOREVER_SEQ}, max(seq))
       FROM membership WHERE user = {user:String} GROUP BY conversation
-    UNION ALL SELECT conversation, minIf(seq, is_on), if(argMax(is_on, seq), ${FOREVER_SEQ}, max(seq))
-      FROM observing WHERE user = {user:String} GROUP BY conversation
+    ${observing ? OBSERVED : ''}
   ) GROUP BY conversation`
+
+const OBSERVED = `UNION ALL SELECT conversation, minIf(seq, is_on), if(argMax(is_on, seq), ${FOREVER_SEQ}, max(seq))
+      FROM observing WHERE user = {user:String} GROUP BY conversation`
 
 export function archiveSearch(clickhouse: Pick<ArchivePort, 'query'>) {
   async function places(
@@ -94,11 +98,12 @@ export function archiveSearch(clickhouse: Pick<ArchivePort, 'query'>) {
     params: Record<string, unknown>,
   ): Promise<SearchPlace[]> {
     const { user, conversation, below, fromTime, afterTime, max } = ask
+    const readable = mine(ask.observing ?? true)
     const found = await clickhouse.query<{ conversation: string; seq_: string; ms: string }>(
       // Bounds as constants, not by a join: that would read all columns of all that match, not of the newest alone.
-      `WITH (SELECT (groupArray(conversation), groupArray(from_seq), groupArray(to_seq)) FROM (${MINE})) AS mine
+      `WITH (SELECT (groupArray(conversation), groupArray(from_seq), groupArray(to_seq)) FROM (${readable})) AS mine
        SELECT conversation, toString(seq) AS seq_, toString(toUnixTimestamp64Milli(time)) AS ms FROM messages
-       WHERE conversation IN (SELECT conversation FROM (${MINE}))
+       WHERE conversation IN (SELECT conversation FROM (${readable}))
          ${conversation === null ? '' : 'AND conversation = {conversation:String}'}
          AND seq >= transform(conversation, mine.1, mine.2, ${FOREVER_SEQ}) AND seq <= transform(conversation, mine.1, mine.3, toUInt64(0))
          AND NOT recalled

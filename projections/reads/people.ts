@@ -1,11 +1,13 @@
 /** What a user has to do with others, profiles, and one's own settings. */
 import type { Profile, Relation, Setting } from '../../schemas/frames.ts'
+import { p2pId } from '../../schemas/ids.ts'
 import { limits } from '../../schemas/limits.ts'
 import { keys } from '../keys.ts'
-import { parseLatest } from '../latest.ts'
+import { parseLatest, valueIn } from '../latest.ts'
+import type { RedisCall, RedisReply } from '../ports.ts'
 import type { ProfilesAnswer, RelationsAnswer, SettingsAnswer } from '../reads.ts'
 import { pairs } from './live.ts'
-import { readLive, type Sources } from './sources.ts'
+import { readLive, type Sources, settledHeads, unavailable } from './sources.ts'
 
 type RelationNow = Relation & { readonly time: number }
 
@@ -62,6 +64,33 @@ function byWeight(a: RelationNow, b: RelationNow): number {
   const weight = ({ state, blocked }: RelationNow) =>
     state === 'friend' || blocked ? 2 : state === 'none' ? 0 : 1
   return weight(b) - weight(a) || b.time - a.time
+}
+
+/** Certain: what is told by it must not be told on after a block. */
+export async function openFriends(
+  sources: Sources,
+  user: string,
+  others: readonly string[],
+): Promise<string[]> {
+  if (others.length === 0) return []
+  const { value, complete } = await readLive(sources, async () => {
+    const { settled } = await settledHeads(
+      sources,
+      others.map((other) => p2pId(user, other)),
+    )
+    const [own, ...blocks] = await sources.live.batch([
+      ['HMGET', keys.relations(user), ...others.flatMap((other) => [`f:${other}`, `b:${other}`])],
+      ...others.map((other): RedisCall => ['HGET', keys.relations(other), `b:${user}`]),
+    ])
+    const mine = own as RedisReply[]
+    const isOpen = (_: string, i: number): boolean =>
+      (valueIn(mine[2 * i])?.startsWith('friend:') ?? false) &&
+      valueIn(mine[2 * i + 1]) === null &&
+      valueIn(blocks[i]) === null
+    return { settled, open: others.filter(isOpen) }
+  })
+  if (!complete || !value.settled) throw unavailable()
+  return value.open
 }
 
 const PROFILE_FIELDS = ['name', 'avatar', 'birthday', 'region', 'gender', 'custom'] as const

@@ -60,6 +60,8 @@ export function readersOf(sources: Sources) {
     user: string,
     conversationId: string,
     ask: ListRequest & { readonly seq: number },
+    /** By which it is decided whether he may see the message; by `sources`, whether he is a member. */
+    seeing: Sources = sources,
   ): Promise<Refused | ReadersAnswer> => {
     const ref = parseStream(conversationId)
     if (ref === null || ref.kind === 'user') return { code: 'not_member' }
@@ -69,12 +71,13 @@ export function readersOf(sources: Sources) {
       return { settled, ...(await liveAccess(sources, user, conversationId)) }
     })
     const sure = complete && value.settled
-    if (value.intervals.length === 0) {
+    // Whoever is in no longer learns no more of who is in now.
+    if (value.intervals.at(-1)?.toSeq !== null) {
       if (!sure) throw unavailable()
       return { code: 'not_member' }
     }
     // Who wrote it is left out: that he has read it says nothing.
-    const message = await target(sources, user, conversationId, ask.seq)
+    const message = await target(seeing, user, conversationId, ask.seq)
     if (!message.target)
       return { code: null, partial: !sure || message.partial, count: 0, readers: [], next: null }
     const roll = await rollOf(conversationId, ref.kind === 'p2p' ? [...new Set(ref.users)] : null)

@@ -1,12 +1,14 @@
 /** Connections of a gateway without a transport: for tests of what lies behind it. */
 import type { Connection, Connections, Socket } from '../../gateway/connections.ts'
 import { frameCodecs } from '../../gateway/frames/codecs.ts'
+import type { Right } from '../../gateway/tokens.ts'
 import type { OnlineEntry } from '../../processors/fanout/ports.ts'
 
 export type Phase = Connection['session']['phase']
 
-/** Only the phase of a session matters to what is not the session. */
-export const session = (phase: Phase) => ({ phase }) as Connection['session']
+/** Only the phase of a session and its rights matter to what is not the session. */
+export const session = (phase: Phase, rights: readonly Right[] = []) =>
+  ({ phase, rights }) as unknown as Connection['session']
 
 const deaf: Socket = { send: () => true, cork: (fn) => fn(), buffered: () => 0, entered() {}, end() {} }
 let made = 0
@@ -15,14 +17,19 @@ let made = 0
 export function connect(
   connections: Pick<Connections, 'add' | 'bind'>,
   user: string,
-  part: { phase?: Phase; socket?: Partial<Socket>; entry?: Partial<OnlineEntry> } = {},
+  part: {
+    phase?: Phase
+    rights?: readonly Right[]
+    socket?: Partial<Socket>
+    entry?: Partial<OnlineEntry>
+  } = {},
 ): Connection {
   const id = `${user}-${made++}`
   const connection: Connection = {
     id,
     codec: frameCodecs.json,
     socket: { ...deaf, ...part.socket },
-    session: session(part.phase ?? 'open'),
+    session: session(part.phase ?? 'open', part.rights),
     user: null,
     push: null,
     out: null,

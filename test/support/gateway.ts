@@ -26,27 +26,34 @@ import { sharedTopics, topics } from '../../schemas/topics.ts'
 export const secret = Buffer.from('a secret for tests of 32 bytes or more')
 export const PARTITIONS = 4
 
-/** Reads of a world in which every conversation has ten messages, and nobody is in `g:secret`. */
-export const fakeReads: ReadModels = {
+const observing: ReadModels['observing'] = {
   heads: async () => ({ partial: false, heads: [] }),
-  conversations: async () => ({ partial: false, conversations: [], next: null }),
   history: async (_user, conversationId) =>
     conversationId === 'g:secret'
       ? { code: 'not_member' }
       : { code: null, partial: false, fromSeq: 1, toSeq: 10, more: false, items: [], reactions: [] },
   sync: async () => ({ code: null, partial: false, reset: false, changesUpTo: 0, changes: [] }),
-  lookup: async () => ({ partial: false, found: null }),
-  headOf: async () => ({ partial: false, head: { seq: 10, ordinal: 10, time: 0 } }),
   group: async () => ({ code: 'not_member' }),
   members: async () => ({ code: 'not_member' }),
   readers: async () => ({ code: 'not_member' }),
+  search: async () => ({ code: null, partial: false, items: [], next: null }),
+}
+
+/** Reads of a world in which every conversation has ten messages, and nobody is in `g:secret`. */
+export const fakeReads: ReadModels = {
+  ...observing,
+  observing,
+  conversations: async () => ({ partial: false, conversations: [], next: null }),
+  lookup: async () => ({ partial: false, found: null }),
+  headOf: async () => ({ partial: false, head: { seq: 10, ordinal: 10, time: 0 } }),
+  endFor: async () => ({ partial: false, end: { seq: 10, ordinal: 10 } }),
   relations: async () => ({ partial: false, relations: [] }),
+  openFriends: async () => [],
   profiles: async (users) => ({
     partial: false,
     profiles: users.map((userId) => ({ userId, ...nothingSet })),
   }),
   settings: async () => ({ partial: false, settings: [] }),
-  search: async () => ({ code: null, partial: false, items: [], next: null }),
   target: async () => ({ partial: false, target: null }),
   overview: async () => ({ conversations: { partial: false, conversations: [], next: null }, pages: [] }),
   channelsOf: async () => ({ partial: false, channels: [] }),
@@ -174,6 +181,8 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
         headSeq: 0,
         recipients: [],
         channel: false,
+        observing: false,
+        related: false,
         signal: null,
         answer: null,
         ...part,

@@ -1,5 +1,6 @@
 /** Who may do what, asked through gateways, processors and read models as they are released. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { keys } from '../../../projections/keys.ts'
 import type { ServerFrames } from '../../../schemas/frames.ts'
 import { limits } from '../../../schemas/limits.ts'
 import { newPackId, until } from '../../support/gateway.ts'
@@ -59,6 +60,9 @@ describe('a group one is not in', () => {
       { type: 'muteAll', conversationId, ...on },
       { type: 'setGroup', conversationId, name: 'Mine' },
       { type: 'observe', conversationId, ...on },
+      { type: 'observe', conversationId, on: false },
+      { type: 'markRead', conversationId, seq: 1, ordinal: 0 },
+      { type: 'markRead', conversationId, seq: 99, ordinal: 99 },
     ]
     const requests = (conversationId: string): object[] => [
       history(conversationId),
@@ -145,6 +149,39 @@ describe('a member who is removed while he sends', () => {
     expect(head).toBeGreaterThan(removal)
     await until(() => carol.frames.some((frame) => frame.type === 'event' && frame.item.seq === head))
     expect(bob.frames.some((frame) => frame.type === 'event' && frame.item.seq > removal)).toBe(false)
+  })
+})
+
+describe('a former member', () => {
+  it('marks as read what he may see and no more, and learns nothing of who is in now', async () => {
+    const alice = await world.online('alice')
+    const bob = await world.online('bob', { gateway: 1 })
+    const conversationId = await group(alice, 'bob', 'carol')
+    const seq = seqOf(await alice.tell(send(conversationId)))
+    const readers = { type: 'readers', conversationId, seq }
+    expect(await bob.ask(readers)).toMatchObject({ count: 0 })
+    const end = seqOf(await alice.tell({ type: 'removeMembers', conversationId, members: ['bob'] }))
+    const head = seqOf(await alice.tell(send(conversationId)))
+    const mark = (upTo: number, ordinal = 1) => ({
+      ...{ type: 'markRead', conversationId, seq: upTo, ordinal },
+    })
+    for (const beyond of [end + 1, head, head + 1])
+      expect(codeOf(await bob.tell(mark(beyond))), String(beyond)).toBe('bad_position')
+    expect(codeOf(await bob.tell(mark(end, 2)))).toBe('bad_position')
+    seqOf(await bob.tell(mark(end)))
+    expect(await bob.ask(readers)).toMatchObject({ code: 'not_member' })
+  })
+
+  it('who never was one leaves no mark', async () => {
+    const alice = await world.online('alice')
+    const mallory = await world.online('mallory', { gateway: 1 })
+    const conversationId = await group(alice, 'bob')
+    const seq = seqOf(await alice.tell(send(conversationId)))
+    const mark = { type: 'markRead', conversationId, seq, ordinal: 1 }
+    expect(codeOf(await mallory.tell(mark))).toBe('not_member')
+    seqOf(await alice.tell(mark))
+    const marks = async () => (await world.redis.batch([['ZRANGE', keys.readers(conversationId), 0, -1]]))[0]
+    await expect.poll(marks).toEqual(['alice'])
   })
 })
 

@@ -194,6 +194,34 @@ describe('a large group', () => {
   })
 })
 
+describe('how far one has something to read', () => {
+  const endOf = async (user: string) => (await store.reads.endFor(user, stream)).end
+
+  test('is the head, or for one who left his leaving; for all others nothing', async () => {
+    await groupOf(['bob', 'cid'])
+    await store.put(store.event(stream, 'ann', 'MessageSent'))
+    await store.put(store.event(stream, 'ann', 'MembersRemoved', { members: ['bob'] }))
+    await store.put(store.event(stream, 'ann', 'MessageSent'))
+    expect(await endOf('ann')).toEqual(await endOf('cid'))
+    const [head, left] = [await endOf('ann'), await endOf('bob')]
+    expect(left).toEqual({ seq: (head?.seq ?? 0) - 1, ordinal: 1 })
+    expect(head).toMatchObject({ ordinal: 2 })
+    expect(await endOf('zoe')).toBeNull()
+    expect(await store.reads.endFor('zoe', 'g:unknown')).toEqual({ partial: false, end: null })
+    expect(await store.reads.endFor('ann', 'p2p:ann:new')).toEqual({
+      partial: false,
+      end: { seq: 0, ordinal: 0 },
+    })
+  })
+
+  test('is not certain for one who may have come in since', async () => {
+    await groupOf(['bob'])
+    await store.raise(stream, 9)
+    expect(await store.reads.endFor('zoe', stream)).toEqual({ partial: true, end: null })
+    expect(await store.reads.endFor('bob', stream)).toMatchObject({ partial: false, end: { seq: 9 } })
+  })
+})
+
 describe('those who have read a message', () => {
   const read = (user: string, seq: number) =>
     store.event(`u:${user}`, user, 'ReadMarked', { conversationId: stream, seq, ordinal: 1 })
@@ -220,6 +248,8 @@ describe('those who have read a message', () => {
     expect(await who('bob', 2)).toMatchObject({ count: 0, readers: [] })
     expect(await who('fay', 3)).toMatchObject({ count: 0, readers: [] })
     expect(await who('zoe', 3)).toEqual({ code: 'not_member' })
+    // Who is in the group now is nothing to one who left.
+    expect(await who('eve', 3)).toEqual({ code: 'not_member' })
   })
 
   test('of a group of ten thousand are counted and paged by id', async () => {
@@ -262,7 +292,8 @@ describe('an observer', () => {
       store.event(stream, 'eve', 'Observing', { on: false }),
       store.event(stream, 'bob', 'MessageSent'),
     )
-    const page = await store.reads.history('eve', stream, {})
+    const { observing } = store.reads
+    const page = await observing.history('eve', stream, {})
     expect(page).toMatchObject({ code: null, partial: false, fromSeq: 4, toSeq: 6, more: false })
     expect(page.code === null && page.items.map(({ kind }) => kind)).toEqual([
       'observing',
@@ -271,10 +302,26 @@ describe('an observer', () => {
     ])
     expect(await store.reads.group('ann', stream)).toMatchObject({ group: { memberCount: 2 } })
     expect((await store.reads.conversations('eve', {})).conversations).toEqual([])
-    expect((await store.reads.heads('eve')).heads).toMatchObject([{ conversationId: stream, toSeq: 6 }])
-    expect(await store.reads.target('eve', stream, 5)).toMatchObject({ target: { sender: 'bob' } })
-    expect(await store.reads.target('eve', stream, 3)).toEqual({ partial: false, target: null })
-    expect(await store.reads.members('eve', stream, {})).toEqual({ code: 'not_member' })
+    expect((await observing.heads('eve')).heads).toMatchObject([{ conversationId: stream, toSeq: 6 }])
+    expect(await observing.members('eve', stream, {})).toEqual({ code: 'not_member' })
+  })
+
+  test('reads nothing without the right, and changes nothing with it', async () => {
+    await groupOf(['bob'])
+    await store.put(store.event(stream, 'eve', 'Observing'), store.event(stream, 'bob', 'MessageSent'))
+    const { observing, ...reads } = store.reads
+    const none = { code: 'not_member' }
+    const held = { ranges: [{ from: 1, to: 9 }], changesUpTo: 0 }
+    expect(await observing.members('eve', stream, {})).toMatchObject({ code: null })
+    expect(await observing.sync('eve', stream, held)).toMatchObject({ code: null })
+    expect(await reads.members('eve', stream, {})).toEqual(none)
+    expect(await reads.sync('eve', stream, held)).toEqual(none)
+    expect(await reads.history('eve', stream, {})).toEqual(none)
+    expect(await reads.readers('eve', stream, { seq: 4 })).toEqual(none)
+    expect(await reads.heads('eve')).toEqual({ partial: false, heads: [] })
+    expect(await reads.target('eve', stream, 4)).toEqual({ partial: false, target: null })
+    expect(await reads.endFor('eve', stream)).toEqual({ partial: false, end: null })
+    expect(await reads.target('bob', stream, 4)).toMatchObject({ target: { sender: 'bob' } })
   })
 
   test('of a single chat reads it as long as he observes; nobody else does', async () => {
@@ -284,9 +331,11 @@ describe('an observer', () => {
       store.event(p2p, 'eve', 'Observing'),
       store.event(p2p, 'bob', 'MessageSent'),
     )
-    expect(await store.reads.history('eve', p2p, {})).toMatchObject({ fromSeq: 2, toSeq: 3 })
-    expect(await store.reads.history('zoe', p2p, {})).toEqual({ code: 'not_member' })
-    expect(await store.reads.history('eve', 'u:ann', {})).toEqual({ code: 'not_member' })
+    const { observing } = store.reads
+    expect(await observing.history('eve', p2p, {})).toMatchObject({ fromSeq: 2, toSeq: 3 })
+    expect(await observing.history('zoe', p2p, {})).toEqual({ code: 'not_member' })
+    expect(await observing.history('eve', 'u:ann', {})).toEqual({ code: 'not_member' })
+    expect(await store.reads.history('eve', p2p, {})).toEqual({ code: 'not_member' })
   })
 
   test('who becomes a member and leaves reads nothing of what comes after', async () => {
@@ -297,6 +346,7 @@ describe('an observer', () => {
       store.event(stream, 'eve', 'MembersRemoved', { members: ['eve'] }),
       store.event(stream, 'ann', 'MessageSent'),
     )
-    expect(await store.reads.history('eve', stream, {})).toMatchObject({ fromSeq: 3, toSeq: 5 })
+    expect(await store.reads.observing.history('eve', stream, {})).toMatchObject({ fromSeq: 3, toSeq: 5 })
+    expect(await store.reads.history('eve', stream, {})).toMatchObject({ fromSeq: 4, toSeq: 5 })
   })
 })

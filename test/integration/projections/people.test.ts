@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createRedisOnlineMap } from '../../../infra/redis/online-map.ts'
 import { keys } from '../../../projections/keys.ts'
 import { limits } from '../../../schemas/limits.ts'
 import { target } from '../../support/projections/accepted.ts'
@@ -36,6 +37,27 @@ describe('what two people are to each other', () => {
     await store.put(store.event(p2p, 'ann', 'FriendDeleted'), set('ann', 'remark:bob', null))
     expect(await between('ann')).toEqual([])
     expect(await between('bob')).toMatchObject([{ state: 'none', blocked: true }])
+  })
+
+  test('is open to each other for friends of whom neither blocks the other, and certain', async () => {
+    const open = async () => [
+      await store.reads.openFriends('ann', ['cid', 'bob', 'zoe']),
+      await store.reads.openFriends('bob', ['ann']),
+    ]
+    await store.put(store.event(p2p, 'ann', 'FriendRequested'))
+    expect(await open()).toEqual([[], []])
+    await store.put(store.event(p2p, 'bob', 'FriendAnswered'))
+    expect(await open()).toEqual([['bob'], ['ann']])
+    await store.put(store.event(p2p, 'bob', 'Blocked'))
+    expect(await open()).toEqual([[], []])
+    const map = createRedisOnlineMap(engines.redis)
+    const told = async () => [...(await map.friends(['ann', 'bob'], 9)).values()]
+    expect(await told()).toEqual([[], []])
+    await store.put(store.event(p2p, 'bob', 'Blocked', { on: false }))
+    expect(await open()).toEqual([['bob'], ['ann']])
+    expect(await told()).toEqual([['bob'], ['ann']])
+    await store.raise(p2p, 9)
+    await expect(open()).rejects.toMatchObject({ code: 'unavailable' })
   })
 
   test('a block and the end of a friendship are hidden from the other side in every read', async () => {

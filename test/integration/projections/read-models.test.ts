@@ -150,7 +150,7 @@ async function begin(seed: number): Promise<Run> {
 
 beforeEach(() => {
   for (const process of running.splice(0)) process.kill()
-  reads = readModels({
+  const models = readModels({
     redis: engines.redis,
     clickhouse: engines.clickhouse,
     partitions: PARTITIONS,
@@ -158,6 +158,8 @@ beforeEach(() => {
     // When the log was written, so that who was muted then still is.
     clock: { ...systemClock, now: () => T0 },
   })
+  // With the right to observe, whoever it is.
+  reads = { ...models, ...models.observing }
 })
 afterAll(() => {
   for (const process of running.splice(0)) process.kill()
@@ -264,6 +266,13 @@ async function expectReaders(
     const readers: string[] = []
     for (let after: string | null = null; ; ) {
       const page = await reads.readers(user, stream, { seq, after, limit: 1 })
+      const inside = stream.startsWith('g:')
+        ? model.group(user, stream).role !== null
+        : stream.split(':').includes(user)
+      if (!inside) {
+        expect(page).toEqual({ code: 'not_member' })
+        return
+      }
       if (page.code !== null) throw new Error(page.code)
       expect(page.partial).toBe(false)
       readers.push(...page.readers)

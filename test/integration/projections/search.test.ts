@@ -213,7 +213,12 @@ describe('a search finds for a reader only', () => {
   })
 
   test('what was said while he observed', async () => {
-    expect(await places('sup', 'confidential')).toEqual(named('fifth'))
+    const { items } = await find('sup', 'confidential', {}, { ...reads, ...reads.observing })
+    expect(items.map(({ seq }) => seq)).toEqual([seqs.fifth])
+    expect(await places('sup', 'confidential')).toEqual([])
+    expect(await reads.search('sup', { query: 'confidential', conversationId: group })).toEqual({
+      code: 'not_member',
+    })
   })
 
   test('nothing at all where he never was', async () => {

@@ -249,16 +249,17 @@ describe.each(Object.entries(kinds))('on %s', (_name, start) => {
       partial: false,
       group: { memberCount: 2, avatar: 'a.png', pinned: [2], requests: [{ userId: 'x3' }] },
     })
-    expect(await reads.members('x4', group, {})).toMatchObject({
+    expect(await reads.observing.members('x4', group, {})).toMatchObject({
       members: [
         { userId: 'x1', role: 'owner' },
         { userId: 'x2', role: 'admin', mutedUntil: 8e15 },
       ],
     })
     expect(await reads.readers('x1', group, { seq: 2 })).toMatchObject({ readers: ['x2'] })
-    expect(await reads.history('x4', group, {})).toMatchObject({ fromSeq: 9 })
+    expect(await reads.observing.history('x4', group, {})).toMatchObject({ fromSeq: 9 })
     expect(await reads.history('x2', group, {})).toMatchObject({ reactions: [{ seq: 2, mine: true }] })
     expect(await reads.relations('x2')).toMatchObject({ relations: [{ state: 'friend', blocked: true }] })
+    expect(await reads.openFriends('x1', ['x2', 'x9'])).toEqual([])
     expect(await reads.profiles(['x1', 'x2'])).toMatchObject({ profiles: [{ name: 'X' }, { version: 0 }] })
     expect(await reads.typingAudience('x1', pair)).toBeNull()
     expect((await reads.conversations('x1', {})).conversations).toMatchObject([

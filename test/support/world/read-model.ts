@@ -86,7 +86,8 @@ export function createWorldReads(
     if (map.down) throw new Fault('unavailable', 'down', { retriable: true })
   }
 
-  return {
+  // Nobody observes in this world.
+  const reads: Omit<WorldReads, 'observing'> = {
     streams,
     verdicts,
     fromSeq,
@@ -152,6 +153,7 @@ export function createWorldReads(
     members: async () => ({ code: 'not_member' }),
     readers: async () => ({ code: 'not_member' }),
     relations: async () => ({ partial: false, relations: [] }),
+    openFriends: async () => [],
     profiles: async () => ({ partial: false, profiles: [] }),
     settings: async () => ({ partial: false, settings: [] }),
     search: async () => ({ code: null, partial: false, items: [], next: null }),
@@ -171,7 +173,14 @@ export function createWorldReads(
       const head = raised && raised.seq > (last?.seq ?? 0) ? raised : last
       return { partial, head: head && { seq: head.seq, ordinal: head.ordinal, time: head.time } }
     },
+    async endFor(user, conversationId) {
+      const { partial } = await reads.headOf(conversationId)
+      if (fromSeq(user, conversationId) === undefined) return { partial, end: null }
+      const { seq, ordinal } = lastOf(conversationId, user) ?? { seq: 0, ordinal: 0 }
+      return { partial, end: { seq, ordinal } }
+    },
   }
+  return { ...reads, observing: reads }
 }
 
 function pageOf(items: readonly Item[], { before, after, limit }: PageRequest): Item[] {

@@ -51,6 +51,8 @@ const conversation = (n: number, preview: Item | null): Conversation => ({
 })
 const seqsOf = (items: readonly Item[]) => items.map(({ seq }) => seq)
 
+const alice = { user: 'alice', observes: false }
+
 describe('an answer with large messages', () => {
   it('is cut at its far end, without a hole, and says that there is more', () => {
     const page = pageOf(200)
@@ -175,7 +177,7 @@ describe('an overview', () => {
     const reading = createReading(reads, silentLog)
     const request = { kind: 'overview', limit: 50, pages: 20 } as const
     const over = limits.overviewsAtOnceMax + limits.overviewsWaitingMax
-    const answers = Array.from({ length: over + 1 }, (_, id) => reading.answer('alice', id, request))
+    const answers = Array.from({ length: over + 1 }, (_, id) => reading.answer(alice, id, request))
     expect(await answers[over]).toMatchObject([{ type: 'error', id: over, code: 'overloaded' }])
     resolve()
     expect((await Promise.all(answers)).filter(([frame]) => frame?.type === 'packed')).toHaveLength(over)
@@ -186,7 +188,7 @@ describe('an overview', () => {
 describe('a read that fails', () => {
   const asked = { kind: 'heads' } as const
   const failing = (error: Error) =>
-    createReading({ ...fakeReads, heads: () => Promise.reject(error) }, silentLog).answer('alice', 3, asked)
+    createReading({ ...fakeReads, heads: () => Promise.reject(error) }, silentLog).answer(alice, 3, asked)
 
   it('is answered with its code, and whether to ask again', async () => {
     const down = new Fault('redis_unavailable', 'x', { retriable: true })

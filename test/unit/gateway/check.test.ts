@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createCheck } from '../../../gateway/check.ts'
 import { silentLog } from '../../../infra/log.ts'
-import type { ReadModels, StreamHeadAnswer, TargetAnswer } from '../../../projections/reads.ts'
+import type { EndAnswer, ReadModels, StreamHeadAnswer, TargetAnswer } from '../../../projections/reads.ts'
 import { limits } from '../../../schemas/limits.ts'
 import { Fault } from '../../../schemas/ports.ts'
 import { fakeReads } from '../../support/gateway.ts'
@@ -78,16 +78,25 @@ describe('a command that changes a message', () => {
 })
 
 describe('a read mark', () => {
-  const mark = (seq: number, ordinal: number, head: StreamHeadAnswer | 'down') =>
+  const end = { seq: HEAD, ordinal: HEAD - 1 }
+  const mark = (seq: number, ordinal: number, answer: EndAnswer | 'down') =>
     createCheck(
-      { ...fakeReads, headOf: () => (head === 'down' ? down() : Promise.resolve(head)) },
+      { ...fakeReads, endFor: () => (answer === 'down' ? down() : Promise.resolve(answer)) },
       silentLog,
     )('alice', { of: 'mark', conversationId: 'g:x', seq, ordinal })
 
-  it('lies within the conversation, or is refused for certain, or later', async () => {
-    expect(await mark(HEAD, HEAD, headAt(HEAD))).toMatchObject({ code: null })
-    expect(await mark(HEAD + 1, HEAD, headAt(HEAD))).toMatchObject({ code: 'bad_position' })
-    expect(await mark(HEAD + 1, HEAD, headAt(HEAD, true))).toMatchObject({ code: 'unavailable' })
+  it('lies within what the user may read, or is refused for certain, or later', async () => {
+    const sure = { partial: false, end }
+    expect(await mark(HEAD, HEAD - 1, sure)).toMatchObject({ code: null })
+    expect(await mark(HEAD + 1, HEAD - 1, sure)).toMatchObject({ code: 'bad_position' })
+    expect(await mark(HEAD, HEAD, sure)).toMatchObject({ code: 'bad_position' })
+    expect(await mark(HEAD + 1, 1, { partial: true, end })).toMatchObject({ code: 'unavailable' })
     expect(await mark(1, 1, 'down')).toMatchObject({ code: 'unavailable' })
+  })
+
+  it('of one who never was in the group is refused as everything is, at whatever seq', async () => {
+    for (const seq of [1, HEAD, HEAD + 1])
+      expect(await mark(seq, 0, { partial: false, end: null })).toMatchObject({ code: 'not_member' })
+    expect(await mark(1, 0, { partial: true, end: null })).toMatchObject({ code: 'unavailable' })
   })
 })

@@ -110,6 +110,11 @@ describe('a frame becomes the command of its stream', () => {
     expect(observe('u:bob', supervisor)).toMatchObject({ code: 'bad_id' })
   })
 
+  it('the end of observing without it: whoever lost the right may still stop', () => {
+    const end = ask({ type: 'observe', conversationId: 'p2p:bob:carol', on: false }, alice)
+    expect(end).toMatchObject({ stream: 'p2p:bob:carol', type: 'Observe' })
+  })
+
   it('the right to observe opens nothing else', () => {
     expect(ask({ type: 'recall', conversationId: 'p2p:bob:carol', seq: 1 }, supervisor)).toMatchObject({
       code: 'not_member',

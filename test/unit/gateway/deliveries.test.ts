@@ -64,7 +64,16 @@ function gateway() {
   let counter = 0
   const deliver = (part: Partial<Delivery>) => {
     const blank = { event: null, stream: HALL, headSeq: 0, recipients: [], channel: false, signal: null }
-    const delivery = { instance: 'f', partition: 0, counter: counter++, ...blank, answer: null, ...part }
+    const delivery = {
+      observing: false,
+      related: false,
+      instance: 'f',
+      partition: 0,
+      counter: counter++,
+      ...blank,
+      answer: null,
+      ...part,
+    }
     deliveries.handle(seal(records.Delivery, delivery))
     return told.splice(0)
   }
@@ -91,10 +100,16 @@ describe('a delivery', () => {
     expect(counters).toMatchObject({ channelDeliveries: 2, pushed: 5 })
   })
 
-  it('to an observer alone reaches no member', () => {
+  it('to an observer reaches no member, and those of his connections alone whose token gives the right', () => {
     const { connections, deliver, event } = gateway()
     for (const user of ['ann', 'eve']) connect(connections, user)
-    expect(deliver({ ...event(1, message), recipients: ['eve'] })).toEqual(['eve message 1'])
+    const observed = { recipients: ['eve'], observing: true }
+    expect(deliver({ ...event(1, message), ...observed })).toEqual([])
+    expect(deliver({ headSeq: 7, ...observed })).toEqual([])
+    connect(connections, 'eve', { rights: ['observe'] })
+    expect(deliver({ ...event(2, message), ...observed })).toEqual(['eve message 2'])
+    expect(deliver({ headSeq: 7, ...observed })).toEqual(['eve head 7'])
+    expect(deliver({ ...event(3, message), recipients: ['eve'] })).toEqual(['eve message 3', 'eve message 3'])
   })
 
   it('of what only its sender may know is pushed to nobody else, whomever it names', () => {
@@ -143,6 +158,13 @@ describe('a delivery', () => {
     })
     deliver({ ...event(2, message, 'p2p:ann:bob'), recipients: ['ann', 'bob'] })
     expect(related).toEqual(['ann', 'bob'])
+  })
+
+  it('that tells of a block is for the gateway, and shown to nobody', () => {
+    const { connections, deliver, related } = gateway()
+    connect(connections, 'bob')
+    expect(deliver({ stream: 'p2p:ann:bob', related: true, recipients: ['bob'] })).toEqual([])
+    expect(related).toEqual(['bob'])
   })
 
   it('that was lost is noticed by the next one', () => {

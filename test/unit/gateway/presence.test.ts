@@ -7,6 +7,7 @@ import { createMemoryOnlineMap } from '../../../infra/memory/online-map.ts'
 import { createVirtualClock } from '../../../infra/memory/virtual-clock.ts'
 import type { ServerFrame } from '../../../schemas/frames.ts'
 import { limits } from '../../../schemas/limits.ts'
+import { Fault } from '../../../schemas/ports.ts'
 import { connect, session } from '../../support/fake-connection.ts'
 import { names } from '../../support/fanout-given.ts'
 
@@ -17,6 +18,7 @@ function gateway(buffered: () => number = () => 0) {
   const connections = createConnections(8)
   const counters = newCounters()
   const friends = new Set(['bob', 'cid'])
+  const unknown = { down: false }
   const told: string[] = []
   const say = (frame: ServerFrame): string => {
     const states =
@@ -27,9 +29,9 @@ function gateway(buffered: () => number = () => 0) {
   const presence = createPresence({
     gatewayId: 'g1',
     reads: {
-      async relations() {
-        const relation = { state: 'friend', blocked: false, note: null, remark: null, seq: 1 } as const
-        return { partial: false, relations: [...friends].map((userId) => ({ ...relation, userId })) }
+      async openFriends(_user, others) {
+        if (unknown.down) throw new Fault('unavailable', 'it trails', { retriable: true })
+        return others.filter((other) => friends.has(other))
       },
     },
     online: map,
@@ -72,7 +74,7 @@ function gateway(buffered: () => number = () => 0) {
     presence.changed(connection.user as string)
   }
   const heard = () => told.splice(0)
-  const parts = { clock, map, connections, counters, friends, presence }
+  const parts = { clock, map, connections, counters, friends, presence, unknown }
   return { ...parts, elsewhere, gone, subscribe, here, left, heard }
 }
 
@@ -165,6 +167,21 @@ describe('presence', () => {
     await elsewhere('bob', 'phone')
     await clock.advance(5_000)
     expect(heard()).toEqual([])
+  })
+
+  it('is told of nobody whom it is not certain that he is a friend and not blocked, and later where it is', async () => {
+    const { clock, elsewhere, subscribe, heard, presence, unknown } = gateway()
+    await subscribe(['bob'])
+    heard()
+    unknown.down = true
+    presence.relationsChanged(['ann'])
+    await elsewhere('bob', 'phone')
+    await subscribe(['cid'])
+    await clock.advance(5_000)
+    expect(heard()).toEqual(['1 unavailable'])
+    unknown.down = false
+    await clock.advance(1_000)
+    expect(heard()).toEqual(['presenceChanges bob:phone'])
   })
 
   it('waits while the map is away, and nothing else suffers', async () => {

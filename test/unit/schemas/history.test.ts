@@ -48,16 +48,28 @@ describe('frozen schemas', () => {
   })
 })
 
+interface RecordSchema {
+  readonly fields: readonly { readonly name: string; readonly type: unknown }[]
+}
+
+/** Canonical form leaves out defaults, without which a field that came later cannot be read from before it came. */
+const withDefaults = (schema: RecordSchema): object => ({
+  ...schema,
+  fields: schema.fields.map((field) => {
+    if (field.type === 'boolean') return { ...field, default: false }
+    return Array.isArray(field.type) && field.type[0] === 'null' ? { ...field, default: null } : field
+  }),
+})
+
 describe('versions of one schema', () => {
   const versionsOf = (name: string) => frozen.filter((one) => one.name === name)
   const byName = [...new Set(frozen.map(({ name }) => name))]
 
   test.each(byName)('%s: every version reads what every version wrote', (name) => {
-    // Canonical form leaves out defaults, without which a field that came later cannot be read from before it came.
     const versions = versionsOf(name).map(
       ({ canonical }) =>
         current.find((one) => one.canonical === canonical) ??
-        (codec(JSON.parse(canonical) as never) as Codec<unknown>),
+        (codec(withDefaults(JSON.parse(canonical) as RecordSchema) as never) as Codec<unknown>),
     )
     for (const writer of versions) {
       const bytes = writer.encode(sampleOf(JSON.parse(writer.canonical)))

@@ -34,13 +34,13 @@ describe.each([
     expect((scene.state().body as Conversation).observers).toEqual([])
   })
 
-  test('twice, or ending what never began, changes nothing', () => {
+  test('twice changes nothing, and ending what never began is answered as to any stranger', () => {
     given(stream, ...before, by('s', observe()))
       .when(by('s', observe()))
       .rejection('no_change')
     given(stream, ...before)
       .when(by('s', observe(false)))
-      .rejection('no_change')
+      .rejection('not_member')
   })
 
   test('is nothing for those who are in it', () => {
@@ -70,7 +70,7 @@ describe('an observer of a group', () => {
     const left = [...watched, by('a', addMembers('s')), by('s', removeMembers('s'))]
     given(G, ...left)
       .when(by('s', observe(false)))
-      .rejection('no_change')
+      .rejection('not_member')
   })
 
   test('of no group hears what a stranger hears', () => {

@@ -43,7 +43,11 @@ describe('who is told of what happens in a single chat', () => {
     const { plan } = partition()
     plan(PAIR, happening('Observing', { sender: 'eve', on: true }))
     for (const payload of [happening('Blocked', { on: true }), happening('FriendDeleted', {})])
-      expect(plan(PAIR, payload), payload.type).toMatchObject({ recipients: ['ann'], observers: [] })
+      expect(plan(PAIR, payload), payload.type).toMatchObject({
+        ...{ recipients: ['ann'], observers: [], signal: null, related: ['bob'] },
+      })
+    expect(plan('p2p:ann:ann', happening('Blocked', { on: true })).related).toEqual([])
+    expect(plan(PAIR, message()).related).toEqual([])
   })
 
   it('the first event puts the chat into both lists, so that a stranger’s request is found', () => {

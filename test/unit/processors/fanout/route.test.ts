@@ -27,6 +27,7 @@ const plan = (part: Partial<Plan>): Plan => ({
   observers: [],
   event,
   signal: null,
+  related: [],
   answer: null,
   ...part,
 })
@@ -136,11 +137,30 @@ describe('a record of a large group', () => {
     ])
   })
 
+  it('says of observers that they are', () => {
+    const parcels = routePlan(told({ recipients: ['ann'], observers: ['eve'] }), live, null, NOW)
+    for (const { recipients, observing } of parcels) expect(observing).toBe(recipients[0] === 'eve')
+    const hints = routeHead('g:team', 9, ['ann'], ['eve'], live)
+    for (const { recipients, observing } of hints) expect(observing).toBe(recipients[0] === 'eve')
+    expect(hints).toHaveLength(6)
+  })
+
   it('is hinted at with no name either', () => {
     const parcels = routeHead('g:team', 9, null, ['eve'], new Map([['g1', 'b1']]))
     expect(parcels).toMatchObject([
       { headSeq: 9, channel: true, recipients: [] },
       { headSeq: 9, channel: false, recipients: ['eve'] },
+    ])
+  })
+})
+
+describe('a relation that has changed', () => {
+  it('is told to the gateways of the other one, without the event', () => {
+    const online = map({ ann: [at('g1')], bob: [at('g2')] })
+    const parcels = routePlan(plan({ recipients: ['ann'], related: ['bob'] }), live, online, NOW)
+    expect(parcels).toMatchObject([
+      { gateway: 'g1', recipients: ['ann'], related: false, event },
+      { gateway: 'g2', recipients: ['bob'], related: true, event: null, signal: null },
     ])
   })
 })
