@@ -2,7 +2,7 @@
 const PREFIX = 'lw:'
 
 /** Raised by each release that keeps anything more or in another form: its Redis is then built from the log anew. */
-const FORM = 2
+const FORM = 3
 
 /**
  * A hash of which it says `latest` holds `<seq>;<value>` per field: only a higher seq replaces it, and `<seq>` alone stands for
@@ -17,10 +17,16 @@ export const keys = {
   changes: (conversationId: string): string => `${PREFIX}chg:{${conversationId}}`,
   /** Sorted set of recalled ordinals. */
   recalled: (conversationId: string): string => `${PREFIX}rec:{${conversationId}}`,
-  /** Sorted set of the ordinals of messages that name someone. */
-  mentions: (conversationId: string): string => `${PREFIX}naming:{${conversationId}}`,
-  /** Hash, latest: ordinal → whom that message names as it stands now, as `,ann,bob,*,`. */
-  mentioned: (conversationId: string): string => `${PREFIX}named:{${conversationId}}`,
+  /** Sorted set of the same by their text, `<author>:<ordinal in 16 digits>`. */
+  recalledBy: (conversationId: string): string => `${PREFIX}recBy:{${conversationId}}`,
+  /** Sorted set by text, `<user>:<ordinal in 16 digits>`: messages that name the user, above what he has read. */
+  mentions: (conversationId: string): string => `${PREFIX}men:{${conversationId}}`,
+  /** Sorted set of messages that name everyone, score = ordinal, member = `<ordinal>:<author>`. */
+  mentionsAll: (conversationId: string): string => `${PREFIX}menAll:{${conversationId}}`,
+  /** Sorted set of the ordinals in `named`. */
+  naming: (conversationId: string): string => `${PREFIX}men:order:{${conversationId}}`,
+  /** Hash, latest: ordinal → whom that message names as it stands now, as `ann,bob`. */
+  named: (conversationId: string): string => `${PREFIX}men:by:{${conversationId}}`,
   /** Sorted set of reactions, score = seq of the message, member = `<seq>:<user>:<emoji>`. */
   reactions: (conversationId: string): string => `${PREFIX}react:{${conversationId}}`,
   /** Hash, latest: member of `reactions` → empty. */
@@ -47,8 +53,8 @@ export const keys = {
   observing: (user: string): string => `${PREFIX}obs:{${user}}`,
   /** Hash: conversation → `<seq>:<ordinal>`. */
   reads: (user: string): string => `${PREFIX}read:{${user}}`,
-  /** Sorted set of the ordinals of one's own messages above the read position. */
-  own: (user: string, conversationId: string): string => `${PREFIX}own:{${user}}:${conversationId}`,
+  /** Hash: chunk of ordinals → which of them are one's own messages; what lies below the read position goes. */
+  own: (user: string, conversationId: string): string => `${PREFIX}mine:{${user}}:${conversationId}`,
   /** Hash, latest: key → value. */
   settings: (user: string): string => `${PREFIX}set:{${user}}`,
   /** Hash, latest: those settings that say what stands in the conversation list, and where: `pin:…` and `deleted:…`. */

@@ -80,8 +80,10 @@ export const limits = {
   changeIndexEntriesMax: 1_000,
   /** Joins and leaves kept per user and group; older ones hide what lay before. */
   membershipFactsMax: 256,
-  /** Newest mentions kept per conversation. */
+  /** Unread mentions counted per user and conversation, and those of everyone per conversation; beyond it the newest. */
   mentionEntriesMax: 1_000,
+  /** Newest messages of a conversation that name somebody and of which an edit or a recall takes back whom. */
+  namingMessagesMax: 1_000,
   acksPerFrameMax: 256,
   /** A gateway keeps at most this much unacknowledged per connection, then closes it as slow. */
   unackedFramesPerConnectionMax: 4_096,

@@ -10,18 +10,22 @@ export type InboxWrite =
       readonly seq: number
       readonly ordinal: number
     }
-  | { readonly kind: 'recalled'; readonly conversationId: string; readonly ordinal: number }
   | {
-      /** Whom the message at this ordinal names since the event at `seq`. */
+      readonly kind: 'recalled'
+      readonly conversationId: string
+      readonly ordinal: number
+      readonly author: string
+    }
+  | {
+      /** Whom but its author the message at this ordinal names since the event at `seq`. */
       readonly kind: 'mentioned'
       readonly conversationId: string
       readonly ordinal: number
       readonly seq: number
+      readonly author: string
       readonly users: readonly string[]
+      readonly all: boolean
     }
-
-/** Stands for everyone in a list of mentions; no user id looks like it. */
-export const EVERYONE = '*'
 
 export const inbox: Projection<InboxWrite> = {
   name: 'inbox',
@@ -31,8 +35,9 @@ export const inbox: Projection<InboxWrite> = {
     switch (payload.type) {
       case 'MessageSent': {
         const own: InboxWrite = { kind: 'own', user: payload.sender, conversationId, ordinal }
-        const users = mentionedIn(payload)
-        return users.length === 0 ? [own] : [own, { kind: 'mentioned', conversationId, ordinal, seq, users }]
+        const named = mentionedIn(payload)
+        if (!named.all && named.users.length === 0) return [own]
+        return [own, { kind: 'mentioned', conversationId, ordinal, seq, ...named }]
       }
       // Named or no longer named: what counts is the message as it stands now.
       case 'MessageEdited':
@@ -42,11 +47,16 @@ export const inbox: Projection<InboxWrite> = {
             conversationId,
             ordinal: payload.target.ordinal,
             seq,
-            users: mentionedIn(payload),
+            ...mentionedIn(payload),
           },
         ]
-      case 'MessageRecalled':
-        return [{ kind: 'recalled', conversationId, ordinal: payload.target.ordinal }]
+      case 'MessageRecalled': {
+        const { ordinal: of, sender: author } = payload.target
+        return [
+          { kind: 'recalled', conversationId, ordinal: of, author },
+          { kind: 'mentioned', conversationId, ordinal: of, seq, author, users: [], all: false },
+        ]
+      }
       case 'ReadMarked':
         return [
           {
@@ -63,7 +73,12 @@ export const inbox: Projection<InboxWrite> = {
   },
 }
 
-const mentionedIn = (payload: { mentions: readonly string[]; mentionAll: boolean }): string[] => [
-  ...new Set(payload.mentions),
-  ...(payload.mentionAll ? [EVERYONE] : []),
-]
+const mentionedIn = (payload: {
+  readonly sender: string
+  readonly mentions: readonly string[]
+  readonly mentionAll: boolean
+}) => ({
+  author: payload.sender,
+  users: [...new Set(payload.mentions)].filter((user) => user !== payload.sender),
+  all: payload.mentionAll,
+})

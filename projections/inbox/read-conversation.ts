@@ -1,31 +1,20 @@
 import type { Script } from '../ports.ts'
+import { COUNT_UNREAD } from './scripts.ts'
 
 /**
- * What the list shows of one conversation, in one call. KEYS head, timeline, recalled, naming, named, members, group, readers.
- * ARGV user, base (unread counts above it), the other side of a single chat or '', then of each stay the first and last visible seq
- * (last 0: no end), in their order.
- * Answers [name, avatar, dissolved], member count, recalled ordinals above base, ordinals that name the user, those that name
- * everyone, newest visible message, how far the other side has read.
+ * What the list shows of one conversation in one call. KEYS head, timeline, members, group, readers, recalled, recalled by
+ * author, mentions, mentions of all. ARGV user, base and head (unread counts above the one and up to the other), the other side of a
+ * single chat or '', then of each stay the first and last visible seq (last 0: no end), in their order.
+ * Answers [name, avatar, dissolved], member count, newest visible message, how far the other side has read, what COUNT_UNREAD counts.
  */
 export const readConversation: Script = {
   name: 'readConversation',
   text: `
-local above = '(' .. ARGV[2]
-local mentions, all = {}, {}
-local naming = redis.call('ZRANGEBYSCORE', KEYS[4], above, '+inf')
-if #naming > 0 then
-  local me = ',' .. ARGV[1] .. ','
-  for i, users in ipairs(redis.call('HMGET', KEYS[5], unpack(naming))) do
-    if users then
-      if string.find(users, me, 1, true) then mentions[#mentions + 1] = naming[i] end
-      if string.find(users, ',*,', 1, true) then all[#all + 1] = naming[i] end
-    end
-  end
-end
+${COUNT_UNREAD}
 local head = redis.call('HMGET', KEYS[1], 'applied', 'message')
 local applied, message = tonumber(head[1] or '0'), tonumber(head[2] or '0')
 local preview, looked = false, 0
-for i = #ARGV - 1, 4, -2 do
+for i = #ARGV - 1, 5, -2 do
   local from, to = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
   if message > 0 and message >= from and (to == 0 or message <= to) then
     preview = redis.call('LINDEX', KEYS[2], message - applied - 1) or redis.call('HGET', KEYS[1], 'last')
@@ -41,9 +30,9 @@ for i = #ARGV - 1, 4, -2 do
   if preview then break end
 end
 return {
-  redis.call('HMGET', KEYS[7], 'name', 'avatar', 'dissolved'), redis.call('ZCOUNT', KEYS[6], 1, '+inf'),
-  redis.call('ZRANGEBYSCORE', KEYS[3], above, '+inf'), mentions, all, preview,
-  ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[8], ARGV[3])
+  redis.call('HMGET', KEYS[4], 'name', 'avatar', 'dissolved'), redis.call('ZCOUNT', KEYS[3], 1, '+inf'),
+  preview, ARGV[4] ~= '' and redis.call('ZSCORE', KEYS[5], ARGV[4]),
+  countUnread(KEYS[6], KEYS[7], KEYS[8], KEYS[9], ARGV[1], ARGV[2], ARGV[3])
 }
 `,
 }

@@ -2,32 +2,18 @@
 export interface UnreadOf {
   /** Ordinal of the newest event that this reader may see. */
   readonly headOrdinal: number
-  readonly readOrdinal: number
-  /** Messages that were there before the last join. */
-  readonly joinOrdinal: number
-  readonly own: Iterable<number>
-  readonly recalled: Iterable<number>
+  readonly base: number
+  /** How many messages above the base and up to the head are his own, recalled, and both. */
+  readonly own: number
+  readonly recalled: number
+  readonly ownRecalled: number
 }
 
-/** From where on messages count. */
-export const baseOf = (of: Pick<UnreadOf, 'readOrdinal' | 'joinOrdinal'>): number =>
+/** From where on messages count: the read mark, or what was there before the last join. */
+export const baseOf = (of: { readonly readOrdinal: number; readonly joinOrdinal: number }): number =>
   Math.max(of.readOrdinal, of.joinOrdinal)
 
-/** head − base − |(own ∪ recalled) above base|, never below 0. */
-export function unreadOf(of: UnreadOf): number {
-  const base = baseOf(of)
-  const settled = new Set<number>()
-  for (const ordinals of [of.own, of.recalled])
-    for (const ordinal of ordinals) if (ordinal > base && ordinal <= of.headOrdinal) settled.add(ordinal)
-  return Math.max(0, of.headOrdinal - base - settled.size)
-}
-
-/** How many of these messages are unread. */
-export function unreadAmong(of: UnreadOf, ordinals: Iterable<number>): number {
-  const base = baseOf(of)
-  const settled = new Set([...of.own, ...of.recalled])
-  let count = 0
-  for (const ordinal of new Set(ordinals))
-    if (ordinal > base && ordinal <= of.headOrdinal && !settled.has(ordinal)) count++
-  return count
+/** head − base − |own ∪ recalled|, never below 0. */
+export function unreadOf({ headOrdinal, base, own, recalled, ownRecalled }: UnreadOf): number {
+  return Math.max(0, headOrdinal - base - (own + recalled - ownRecalled))
 }

@@ -3,8 +3,9 @@ import { limits } from '../../schemas/limits.ts'
 import type { Fact } from '../directory/membership.ts'
 import { type DirectoryWrite, directory, type LatestHash } from '../directory/project.ts'
 import { addFact, moveMembers } from '../directory/scripts.ts'
+import { addOwn } from '../inbox/own.ts'
 import { type InboxWrite, inbox } from '../inbox/project.ts'
-import { markRead, setMentions } from '../inbox/scripts.ts'
+import { markRead, ordinalText, setMentions } from '../inbox/scripts.ts'
 import { keys } from '../keys.ts'
 import { latestText, setNewer } from '../latest.ts'
 import type { RedisArg, RedisCall } from '../ports.ts'
@@ -77,8 +78,8 @@ export function callsFor(records: readonly Accepted[], options: CallsOptions): L
       if (write.kind === 'own') {
         const key = keys.own(write.user, write.conversationId)
         const args = own.get(key)
-        if (args) args.push(write.ordinal, write.ordinal)
-        else own.set(key, [write.ordinal, write.ordinal])
+        if (args) args.push(write.ordinal)
+        else own.set(key, [write.ordinal])
       } else inboxCalls(write, rest)
     }
   }
@@ -88,7 +89,7 @@ export function callsFor(records: readonly Accepted[], options: CallsOptions): L
     keys: [keys.head(stream), keys.timeline(stream), keys.changes(stream)],
     args: items.get(stream) ?? [],
   }))
-  for (const [key, args] of own) then.push(['ZADD', key, ...args])
+  for (const [key, args] of own) then.push({ script: addOwn, keys: [key], args })
   then.push(...rest)
   return { first, then, streams }
 }
@@ -161,19 +162,40 @@ function inboxCalls(write: Exclude<InboxWrite, { kind: 'own' }>, into: RedisCall
         args: [write.conversationId, write.seq, write.ordinal],
       })
       into.push(['ZADD', keys.readers(write.conversationId), 'GT', write.seq, write.user])
+      into.push([
+        'ZREMRANGEBYLEX',
+        keys.mentions(write.conversationId),
+        `[${write.user}:`,
+        `[${write.user}:${ordinalText(write.ordinal)}`,
+      ])
       return
     case 'recalled':
       into.push(['ZADD', keys.recalled(write.conversationId), write.ordinal, write.ordinal])
+      into.push([
+        'ZADD',
+        keys.recalledBy(write.conversationId),
+        0,
+        `${write.author}:${ordinalText(write.ordinal)}`,
+      ])
       return
     case 'mentioned':
       into.push({
         script: setMentions,
-        keys: [keys.mentions(write.conversationId), keys.mentioned(write.conversationId)],
+        keys: [
+          keys.naming(write.conversationId),
+          keys.named(write.conversationId),
+          keys.mentions(write.conversationId),
+          keys.mentionsAll(write.conversationId),
+        ],
         args: [
+          limits.namingMessagesMax,
+          limits.mentionEntriesMax,
           limits.mentionEntriesMax,
           write.ordinal,
           write.seq,
-          write.users.length > 0 ? `,${write.users.join(',')},` : '',
+          write.author,
+          write.all ? 1 : 0,
+          ...write.users,
         ],
       })
   }

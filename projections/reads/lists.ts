@@ -3,7 +3,7 @@ import type { Conversation, Head, Item } from '../../schemas/frames.ts'
 import { parseStream, userStream } from '../../schemas/ids.ts'
 import { limits } from '../../schemas/limits.ts'
 import type { Interval } from '../directory/membership.ts'
-import { baseOf, unreadAmong, unreadOf } from '../inbox/unread.ts'
+import { baseOf } from '../inbox/unread.ts'
 import type { ConversationsAnswer, ConversationsRequest, HeadsAnswer } from '../reads.ts'
 import { cursorText, isAfter, type Place, parseCursor } from './cursor.ts'
 import { knownUpTo } from './knowledge.ts'
@@ -202,10 +202,8 @@ function entryOf(
   of: Listed & { readonly readSeq: number; readonly readOrdinal: number },
   detail: ConversationDetail,
 ): Omit<Entry['entry'], 'muted' | 'draft'> {
-  const { conversationId, ordinal: headOrdinal, readSeq, readOrdinal } = of
+  const { conversationId, readSeq, readOrdinal } = of
   const ref = parseStream(conversationId)
-  const { own, recalled } = detail
-  const unread = { headOrdinal, readOrdinal, joinOrdinal: of.last.fromOrdinal, own, recalled }
   return {
     conversationId,
     kind: ref?.kind === 'group' ? 'group' : 'p2p',
@@ -214,9 +212,9 @@ function entryOf(
     dissolved: detail.dissolved,
     lastSeq: of.seq,
     lastTime: of.time,
-    unread: unreadOf(unread),
-    mentions: unreadAmong(unread, detail.mentions),
-    mentionsAll: unreadAmong(unread, detail.mentionsAll),
+    unread: detail.unread,
+    mentions: detail.mentions,
+    mentionsAll: detail.mentionsAll,
     readSeq,
     readOrdinal,
     peerReadSeq: detail.peerReadSeq,

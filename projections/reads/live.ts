@@ -2,7 +2,9 @@
 import type { Item, Reaction } from '../../schemas/frames.ts'
 import { inBatches } from '../batches.ts'
 import { type Interval, parseFacts } from '../directory/membership.ts'
+import { countOwn } from '../inbox/own.ts'
 import { readConversation } from '../inbox/read-conversation.ts'
+import { unreadOf } from '../inbox/unread.ts'
 import { keys } from '../keys.ts'
 import { valueIn } from '../latest.ts'
 import { completeness, readPositions } from '../live/positions.ts'
@@ -27,16 +29,26 @@ export interface ConversationDetail {
   readonly avatar: string | null
   readonly dissolved: boolean
   readonly memberCount: number
-  /** Ordinals. */
-  readonly recalled: readonly number[]
-  readonly mentions: readonly number[]
-  readonly mentionsAll: readonly number[]
-  readonly own: readonly number[]
+  readonly unread: number
+  readonly mentions: number
+  readonly mentionsAll: number
   readonly preview: Item | null
   readonly peerReadSeq: number
 }
 
 const FIELDS_ASKED_MAX = 1_000
+/** As readConversation takes them. */
+const detailKeys = [
+  keys.head,
+  keys.timeline,
+  keys.members,
+  keys.group,
+  keys.readers,
+  keys.recalled,
+  keys.recalledBy,
+  keys.mentions,
+  keys.mentionsAll,
+]
 
 export function liveReads(redis: RedisPort, options: { partitions: number; generation: number }) {
   const batch = (calls: readonly RedisCall[]) => inBatches(redis, calls)
@@ -148,43 +160,39 @@ export function liveReads(redis: RedisPort, options: { partitions: number; gener
       user: string,
       asked: readonly {
         readonly conversationId: string
+        /** Unread counts above it, up to the ordinal of the newest event that the user may see. */
         readonly base: number
+        readonly ordinal: number
         readonly intervals: readonly Interval[]
         /** Of a single chat. */
         readonly peer: string | null
       }[],
     ): Promise<ConversationDetail[]> {
-      const calls = asked.flatMap(({ conversationId: id, base, intervals, peer }): RedisCall[] => [
+      const calls = asked.flatMap(({ conversationId: id, base, ordinal, intervals, peer }): RedisCall[] => [
         {
           script: readConversation,
-          keys: [
-            keys.head(id),
-            keys.timeline(id),
-            keys.recalled(id),
-            keys.mentions(id),
-            keys.mentioned(id),
-            keys.members(id),
-            keys.group(id),
-            keys.readers(id),
+          keys: detailKeys.map((key) => key(id)),
+          args: [
+            ...[user, base, ordinal, peer ?? ''],
+            ...intervals.flatMap(({ fromSeq, toSeq }) => [fromSeq, toSeq ?? 0]),
           ],
-          args: [user, base, peer ?? '', ...intervals.flatMap(({ fromSeq, toSeq }) => [fromSeq, toSeq ?? 0])],
         },
-        ['ZRANGEBYSCORE', keys.own(user, id), `(${base}`, '+inf'],
+        { script: countOwn, keys: [keys.own(user, id)], args: [base, ordinal] },
       ])
       const replies = await batch(calls)
-      return asked.map((_, i) => {
-        const [group, memberCount, recalled, mentions, mentionsAll, preview, peerRead] = (replies[2 * i] ??
-          []) as RedisReply[]
+      return asked.map(({ base, ordinal: headOrdinal }, i) => {
+        const [group, memberCount, preview, peerRead, counts] = (replies[2 * i] ?? []) as RedisReply[]
+        const [recalled = 0, ownRecalled = 0, mentions = 0, mentionsAll = 0] = (counts ?? []) as number[]
+        const own = Number(replies[2 * i + 1])
         const [name, avatar, dissolved] = (group ?? []) as RedisReply[]
         return {
           name: valueIn(name),
           avatar: valueIn(avatar) || null,
           dissolved: valueIn(dissolved) !== null,
           memberCount: Number(memberCount),
-          recalled: strings(recalled).map(Number),
-          mentions: strings(mentions).map(Number),
-          mentionsAll: strings(mentionsAll).map(Number),
-          own: strings(replies[2 * i + 1]).map(Number),
+          unread: unreadOf({ headOrdinal, base, own, recalled, ownRecalled }),
+          mentions,
+          mentionsAll,
           preview: typeof preview === 'string' ? itemFrom(preview) : null,
           peerReadSeq: Number(peerRead ?? 0),
         }

@@ -4,7 +4,7 @@ import { patch } from './patch.ts'
 patch([
   {
     file: 'projections/inbox/unread.ts',
-    find: 'for (const ordinals of [of.own, of.recalled])',
-    put: 'for (const ordinals of [of.recalled])',
+    find: '(own + recalled - ownRecalled)',
+    put: 'recalled',
   },
 ])

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { EVERYONE, inbox } from '../../../projections/inbox/project.ts'
+import { inbox } from '../../../projections/inbox/project.ts'
 import { accepted, target } from '../../support/projections/accepted.ts'
 
 const conversationId = 'p2p:ann:bob'
@@ -17,24 +17,32 @@ describe('the inbox', () => {
       conversationId,
       ordinal: 5,
       seq: 5,
+      author: 'ann',
       users: ['bob', 'cid'],
+      all: false,
     })
   })
   test('given a mention of all, then one entry whatever the size of the group, beside those named', () => {
     const [, write] = inbox.project(
       accepted({ seq: 5 }, 'MessageSent', { mentionAll: true, mentions: ['bob'] }),
     )
-    expect(write).toMatchObject({ kind: 'mentioned', ordinal: 5, users: ['bob', EVERYONE] })
+    expect(write).toMatchObject({ kind: 'mentioned', ordinal: 5, users: ['bob'], all: true })
+  })
+  test('given a mention of oneself, then no entry: one’s own messages are never unread', () => {
+    expect(inbox.project(accepted({ seq: 5 }, 'MessageSent', { mentions: ['ann'] }))).toHaveLength(1)
   })
   test('given an edit, then whom the message names from then on, at its own ordinal', () => {
     const edit = accepted({ seq: 9, ordinal: 8 }, 'MessageEdited', { target: target(3), mentions: ['bob'] })
     expect(inbox.project(edit)).toEqual([
-      { kind: 'mentioned', conversationId, ordinal: 3, seq: 9, users: ['bob'] },
+      { kind: 'mentioned', conversationId, ordinal: 3, seq: 9, author: 'ann', users: ['bob'], all: false },
     ])
   })
   test('given a recall, then the ordinal of the message, not of the recall', () => {
     const recall = accepted({ seq: 9, ordinal: 8 }, 'MessageRecalled', { target: target(3) })
-    expect(inbox.project(recall)).toEqual([{ kind: 'recalled', conversationId, ordinal: 3 }])
+    expect(inbox.project(recall)).toEqual([
+      { kind: 'recalled', conversationId, ordinal: 3, author: 'ann' },
+      { kind: 'mentioned', conversationId, ordinal: 3, seq: 9, author: 'ann', users: [], all: false },
+    ])
   })
   test('given a read mark, then the position of its reader', () => {
     const mark = accepted({ stream: 'u:bob', sender: 'bob' }, 'ReadMarked', {
