@@ -35,7 +35,7 @@ export interface DeliveriesOptions {
   readonly counters: Counters
   readonly clock: Clock
   readonly log: Logger
-  /** Deliveries were lost: what let someone into a large group may be among them. */
+  /** Deliveries were lost: what let someone into a large group may be among them, or a block. */
   onGap(): void
   /** Whether they are friends, or who blocks whom, has changed for these users. */
   onRelation(users: readonly string[]): void

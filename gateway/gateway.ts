@@ -138,7 +138,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     counters,
     clock,
     log,
-    onGap: channelUsers.refreshAll,
+    onGap() {
+      channelUsers.refreshAll()
+      presence.relationsLost()
+    },
     onRelation: presence.relationsChanged,
     observeDeliveryMs: (ms) => metrics.observe('longwire_gateway_delivery_ms', ms),
   })

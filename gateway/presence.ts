@@ -27,6 +27,8 @@ export interface Presence {
   left(connection: Connection): void
   /** With whom these users are friends, or who blocks whom, has changed. */
   relationsChanged(users: readonly string[]): void
+  /** It may have changed for any of them: all are read again, some at a time. */
+  relationsLost(): void
   watched(): number
   start(): void
   stop(): void
@@ -62,6 +64,7 @@ const ROUND_MS = 2_000
 const FLUSH_MS = 1_000
 /** Who is friends with whom, and blocks whom, is read again before something is told, when it is older. */
 const FRIENDS_MS_MAX = 60_000
+const DOUBTED_PER_FLUSH = 100
 
 export function createPresence(options: PresenceOptions): Presence {
   const { reads, online, connections, counters, clock, log, gatewayId } = options
@@ -70,6 +73,8 @@ export function createPresence(options: PresenceOptions): Presence {
   const due = new Map<Connection, Set<string>>()
   /** By user, what was read last of those he follows. */
   const knownOf = new Map<string, Map<string, Known>>()
+  /** Users of whom that is to be read again. */
+  const doubted = new Set<string>()
   let turn = 0
   let stopped = false
 
@@ -164,7 +169,17 @@ export function createPresence(options: PresenceOptions): Presence {
     if (!stopped) clock.after(ROUND_MS, () => void round())
   }
 
+  function relationsChanged(users: Iterable<string>): void {
+    for (const user of users) {
+      knownOf.delete(user)
+      doubted.delete(user)
+      for (const connection of connections.byUser(user) ?? [])
+        for (const other of connection.presence?.keys() ?? []) noteDue(connection, other)
+    }
+  }
+
   async function flush(): Promise<void> {
+    relationsChanged([...doubted].slice(0, DOUBTED_PER_FLUSH))
     const now = [...due]
     due.clear()
     await Promise.all(now.map(([connection, users]) => flushTo(connection, users)))
@@ -223,7 +238,10 @@ export function createPresence(options: PresenceOptions): Presence {
     for (const user of connection.presence?.keys() ?? []) unwatch(connection, user)
     connection.presence = null
     due.delete(connection)
-    if (connection.user !== null && !connections.byUser(connection.user)) knownOf.delete(connection.user)
+    if (connection.user !== null && !connections.byUser(connection.user)) {
+      knownOf.delete(connection.user)
+      doubted.delete(connection.user)
+    }
   }
 
   function fail(connection: Connection, id: number, code: CodeName): void {
@@ -259,12 +277,9 @@ export function createPresence(options: PresenceOptions): Presence {
     },
     changed: noteChange,
     left,
-    relationsChanged(users) {
-      for (const user of users) {
-        knownOf.delete(user)
-        for (const connection of connections.byUser(user) ?? [])
-          for (const other of connection.presence?.keys() ?? []) noteDue(connection, other)
-      }
+    relationsChanged,
+    relationsLost() {
+      for (const user of knownOf.keys()) doubted.add(user)
     },
     watched: () => watched.size,
     start() {

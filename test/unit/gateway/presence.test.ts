@@ -158,6 +158,20 @@ describe('presence', () => {
     expect(heard().sort()).toEqual(['presenceChanges bob:', 'presenceChanges eve:phone'])
   })
 
+  it('ends with a friendship whose end was among what was lost', async () => {
+    const { clock, elsewhere, friends, subscribe, heard, presence } = gateway()
+    await elsewhere('bob', 'phone')
+    await elsewhere('cid', 'phone')
+    await subscribe(['bob', 'cid'])
+    heard()
+    friends.delete('bob')
+    await clock.advance(5_000)
+    expect(heard()).toEqual([])
+    presence.relationsLost()
+    await clock.advance(1_000)
+    expect(heard()).toEqual(['presenceChanges bob:'])
+  })
+
   it('of one who ended the friendship unseen is told no more after a minute', async () => {
     const { clock, elsewhere, friends, subscribe, heard } = gateway()
     await subscribe(['bob'])
