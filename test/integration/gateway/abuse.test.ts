@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { limits } from '../../../schemas/limits.ts'
+import { deafClient } from '../../support/deaf-client.ts'
 import {
   eventBytes,
   messageSent,
@@ -356,25 +357,11 @@ describe('a client that does not read', () => {
   it('is closed at the limit of its buffer, and a neighbour misses nothing', async () => {
     const neighbour = await online('neighbour')
     const before = test.gateway.levels().gateway_connections ?? 0
-    const socket = connect(test.port, '127.0.0.1')
-    socket.on('error', () => {})
-    socket.write(
-      `GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
-    )
-    await new Promise((resolve) => socket.once('data', resolve))
-    socket.write(
-      masked(
-        JSON.stringify({
-          type: 'login',
-          token: await test.token('sloth'),
-          deviceId: 'd',
-          deviceType: 't',
-          protocol: 1,
-        }),
-      ),
-    )
-    await new Promise((resolve) => socket.once('data', resolve))
-    socket.pause()
+    const sloth = await deafClient(test.url)
+    const device = { deviceId: 'd', deviceType: 't', protocol: 1 }
+    sloth.send({ type: 'login', token: await test.token('sloth'), ...device })
+    await until(() => sloth.frames.some(({ type }) => type === 'welcome'))
+    sloth.pause()
     const count = 400
     const text = 'x'.repeat(30_000)
     for (let seq = 1; seq <= count; seq++) {
@@ -389,17 +376,10 @@ describe('a client that does not read', () => {
     expect(neighbour.isClosed()).toBe(false)
     const seqs = neighbour.frames.flatMap((frame) => (frame.type === 'event' ? [frame.item.seq] : []))
     expect(seqs).toEqual(Array.from({ length: count }, (_, i) => i + 1))
-    socket.destroy()
+    sloth.close()
     neighbour.close()
   })
 })
-
-/** One masked text frame, as a client must send it. */
-function masked(text: string): Buffer {
-  const body = Buffer.from(text)
-  const header = Buffer.from([0x81, 0x80 | 126, body.length >> 8, body.length & 0xff, 0, 0, 0, 0])
-  return Buffer.concat([header, body])
-}
 
 describe('sockets that go away at any moment', () => {
   it('leave no connection, no record and no crash', async () => {
