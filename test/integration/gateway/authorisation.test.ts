@@ -86,6 +86,40 @@ describe('a group one is not in', () => {
     expect(await pageOf(alice, existing)).toMatchObject({ toSeq: 2 })
   })
 
+  it('takes as long to say so as one that does not exist', async () => {
+    const alice = await world.online('alice')
+    const existing = await group(alice, 'bob')
+    await alice.tell(send(existing))
+    expect(await pageOf(alice, existing)).toMatchObject({ toSeq: 2 })
+    const unknown = `g:${'0'.repeat(32)}`
+    const asks: readonly ((conversationId: string) => object)[] = [
+      (conversationId) => ({ ...history(conversationId), id: 1_000 }),
+      (conversationId) => ({ type: 'sync', id: 1_000, conversationId, ranges: [], changesUpTo: 0 }),
+      (conversationId) => ({
+        ...{ type: 'markRead', packId: newPackId(world.now()), conversationId, seq: 1, ordinal: 0 },
+      }),
+    ]
+    for (const ask of asks) {
+      const mallory = await world.online('mallory')
+      const took = async (conversationId: string): Promise<number> => {
+        const from = mallory.frames.length
+        const began = performance.now()
+        mallory.send(ask(conversationId))
+        while (mallory.frames.length === from) await new Promise(setImmediate)
+        return performance.now() - began
+      }
+      const times: [existing: number[], unknown: number[]] = [[], []]
+      // By turns, so that whatever else slows the machine slows both.
+      for (let i = 0; i < 90; i++) {
+        times[0].push(await took(existing))
+        times[1].push(await took(unknown))
+      }
+      const [one, other] = times.map((all) => all.sort((a, b) => a - b)[45] as number) as [number, number]
+      expect(Math.max(one, other) / Math.min(one, other), `${one} ms, ${other} ms`).toBeLessThan(2)
+      mallory.close()
+    }
+  })
+
   it('of two others is a single chat that answers likewise', async () => {
     const mallory = await world.online('mallory')
     for (const conversationId of ['p2p:alice:bob', 'p2p:nobody1:nobody2']) {
