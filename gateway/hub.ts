@@ -147,9 +147,8 @@ export function createHub(options: HubOptions): Hub {
 
   function read(connection: Connection, { id, request }: Extract<Effect, { do: 'read' }>): void {
     if (connection.user === null) return
-    const reader = { user: connection.user, observes: mayObserve(connection) }
     void options.reading
-      .answer(reader, id, request)
+      .answer({ user: connection.user, observes: mayObserve(connection) }, id, request)
       .then((answers) => input(connection, { kind: 'read', of: request.kind, answers }))
   }
 
@@ -157,7 +156,7 @@ export function createHub(options: HubOptions): Hub {
     if (connection.user === null) return
     const { draft, packId } = effect
     void options.reading
-      .check(connection.user, effect.check)
+      .check({ user: connection.user, observes: mayObserve(connection) }, effect.check)
       .then((result) => input(connection, { kind: 'checked', draft, packId, result }))
   }
 

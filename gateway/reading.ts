@@ -16,7 +16,7 @@ export interface Reading {
   /** Never rejects: what fails is an error frame. */
   answer(reader: Reader, id: number, request: ReadRequest): Promise<readonly ServerFrame[]>
   /** Never rejects: what fails is a code. */
-  check(user: string, check: Check): Promise<Checked>
+  check(reader: Reader, check: Check): Promise<Checked>
 }
 
 export interface Reader {
@@ -40,12 +40,14 @@ type Answer = (user: string, id: number, request: ReadRequest) => Promise<readon
 
 export function createReading(reads: ReadModels, log: Logger): Reading {
   const overviews = bulkhead(limits.overviewsAtOnceMax, limits.overviewsWaitingMax)
-  const asMember = answersFrom(reads, overviews)
-  const asObserver = answersFrom({ ...reads, ...reads.observing }, overviews)
+  const faceOf = (of: ReadModels) => ({ answer: answersFrom(of, overviews), check: createCheck(of, log) })
+  const asMember = faceOf(reads)
+  const asObserver = faceOf({ ...reads, ...reads.observing })
+  const faceFor = ({ observes }: Reader) => (observes ? asObserver : asMember)
   return {
-    async answer({ user, observes }, id, request) {
+    async answer(reader, id, request) {
       try {
-        return await (observes ? asObserver : asMember)(user, id, request)
+        return await faceFor(reader).answer(reader.user, id, request)
       } catch (error) {
         if (error instanceof BulkheadRejectedError) return [errorFrame(id, 'overloaded')]
         if (error instanceof Fault) return [errorFrame(id, 'unavailable')]
@@ -53,7 +55,7 @@ export function createReading(reads: ReadModels, log: Logger): Reading {
         return [errorFrame(id, 'internal')]
       }
     },
-    check: createCheck(reads, log),
+    check: (reader, check) => faceFor(reader).check(reader.user, check),
   }
 }
 

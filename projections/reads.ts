@@ -196,7 +196,7 @@ export interface ReadModels {
   /** The same for a connection whose token gives the right to observe. */
   readonly observing: Pick<
     ReadModels,
-    'heads' | 'history' | 'sync' | 'group' | 'members' | 'readers' | 'search'
+    'heads' | 'history' | 'sync' | 'group' | 'members' | 'readers' | 'search' | 'target' | 'overview'
   >
   /** Of every stream this user may read, `u:<user>` included, newest first, at most limits.headsPerAnswerMax. */
   heads(user: string): Promise<HeadsAnswer>
@@ -297,6 +297,8 @@ export function readModels(options: ReadModelsOptions): ReadModels {
       members: (user, conversationId, ask) => members(all, user, conversationId, ask),
       readers: (user, conversationId, ask) => readers(user, conversationId, ask, all),
       search: (user, ask) => search(all, user, ask),
+      target: (user, conversationId, seq) => target(all, user, conversationId, seq),
+      overview: (user, ask) => overview({ ...models, ...models.observing }, user, ask),
     },
     heads: (user) => heads(sources, user),
     conversations: conversationsOf(sources),

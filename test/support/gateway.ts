@@ -37,6 +37,8 @@ const observing: ReadModels['observing'] = {
   members: async () => ({ code: 'not_member' }),
   readers: async () => ({ code: 'not_member' }),
   search: async () => ({ code: null, partial: false, items: [], next: null }),
+  target: async () => ({ partial: false, target: null }),
+  overview: async () => ({ conversations: { partial: false, conversations: [], next: null }, pages: [] }),
 }
 
 /** Reads of a world in which every conversation has ten messages, and nobody is in `g:secret`. */
@@ -54,8 +56,6 @@ export const fakeReads: ReadModels = {
     profiles: users.map((userId) => ({ userId, ...nothingSet })),
   }),
   settings: async () => ({ partial: false, settings: [] }),
-  target: async () => ({ partial: false, target: null }),
-  overview: async () => ({ conversations: { partial: false, conversations: [], next: null }, pages: [] }),
   channelsOf: async () => ({ partial: false, channels: [] }),
   membersAmong: async () => new Map(),
   typingAudience: async () => null,

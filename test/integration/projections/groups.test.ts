@@ -320,6 +320,7 @@ describe('an observer', () => {
     expect(await reads.readers('eve', stream, { seq: 4 })).toEqual(none)
     expect(await reads.heads('eve')).toEqual({ partial: false, heads: [] })
     expect(await reads.target('eve', stream, 4)).toEqual({ partial: false, target: null })
+    expect(await observing.target('eve', stream, 4)).toMatchObject({ target: { sender: 'bob' } })
     expect(await reads.endFor('eve', stream)).toEqual({ partial: false, end: null })
     expect(await reads.target('bob', stream, 4)).toMatchObject({ target: { sender: 'bob' } })
   })
