@@ -81,8 +81,10 @@ export function archiveReads(clickhouse: Pick<ArchivePort, 'query'>, clock: Pick
     )
     const changed = await versions(conversation, from, to, targets)
     const known = new Map<number, Version>()
-    for (const [seq, row] of changed)
-      known.set(seq, { version: Number(row.version_), recalled: row.recalled })
+    for (const item of items) {
+      const row = changed.get(messageOf(item) ?? 0)
+      if (row) known.set(item.seq, { version: Number(row.version_), recalled: row.recalled })
+    }
     return { items: items.map((item) => applied(item, changed)), versions: known }
   }
 
@@ -263,6 +265,10 @@ const itemIn = (row: Row): Item => ({
   value: row.value,
   until: numberOrNull(row.until_ms_),
 })
+
+/** Seq of the message that an item is or is an edit of. */
+export const messageOf = ({ kind, seq, targetSeq }: Item): number | null =>
+  kind === 'edited' ? targetSeq : kind === 'message' ? seq : null
 
 function applied(item: Item, changed: ReadonlyMap<number, VersionRow>): Item {
   if (item.kind === 'edited' && item.targetSeq !== null)

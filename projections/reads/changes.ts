@@ -55,7 +55,10 @@ async function liveSync(
       const isIn = knownUpTo(access.intervals) === Number.POSITIVE_INFINITY
       // For one who is out most of the index may be edits that he is not told.
       const max = isIn ? limits.changesPerSyncMax : limits.changeIndexEntriesMax
-      return { ...access, from, index: await live.changes(stream, from, max) }
+      const index = await live.changes(stream, from, max)
+      if (index.applied <= (access.head?.applied ?? 0)) return { ...access, from, index }
+      // He may have left before a change that came in between.
+      return { ...access, ...(await liveAccess(sources, user, stream)), from, index }
     }),
   )
   if (!read) return undefined

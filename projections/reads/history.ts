@@ -5,7 +5,8 @@ import { limits } from '../../schemas/limits.ts'
 import type { Interval } from '../directory/membership.ts'
 import type { HistoryAnswer, PageRequest, Refused } from '../reads.ts'
 import { itemFrom } from '../timeline/element.ts'
-import { type Change, knownUpTo } from './knowledge.ts'
+import { messageOf } from './archive.ts'
+import { type Change, isLater, knownUpTo } from './knowledge.ts'
 import { type PageRange, pageOf, rangeOf } from './page.ts'
 import { withinHorizon } from './policy.ts'
 import {
@@ -53,28 +54,30 @@ async function liveHistory(
     readLive(sources, async () => {
       const { head, intervals, unsure } = await liveAccess(sources, user, stream)
       const range = rangeOf(ask, intervals, head?.seq ?? 0)
-      if (!head || intervals.length === 0) return { head, intervals, unsure, range, reactions: [] }
+      const known = { head, intervals, unsure, range, upTo: knownUpTo(intervals) }
+      if (!head || intervals.length === 0) return { ...known, items: [], first: 1, reactions: [] }
       const [timeline, reactions] = await Promise.all([
         live.elements(stream, range.lo, range.hi),
-        live.reactions(user, stream, { from: range.lo, to: range.hi, upTo: knownUpTo(intervals) }),
+        live.reactions(user, stream, { from: range.lo, to: range.hi, upTo: known.upTo }),
       ])
-      return { head, intervals, unsure, range, timeline, reactions }
+      const items = timeline.elements.map(itemFrom)
+      // He may have left before a change that came in between.
+      const upTo = items.some((item) => isLater(item, head.applied))
+        ? knownUpTo((await liveAccess(sources, user, stream)).intervals)
+        : known.upTo
+      return { ...known, upTo, items, first: timeline.first, reactions }
     }),
   )
   if (!read) return undefined
-  const { head, intervals, unsure, range, timeline, reactions } = read.value
+  const { head, intervals, unsure, range, upTo, first, reactions } = read.value
   const sure = read.complete && !unsure
   if (intervals.length === 0) return { sure, answer: { code: 'not_member' } }
-  const found = new Map<number, Item>()
-  for (const element of timeline?.elements ?? []) {
-    const item = itemFrom(element)
-    found.set(item.seq, item)
-  }
+  const found = new Map(read.value.items.map((item) => [item.seq, item]))
   // Only below what the timeline holds: nothing is shown that lies beyond the memberships read from Redis.
-  const top = Math.min(range.hi, (timeline?.first ?? 1) - 1)
+  const top = Math.min(range.hi, first - 1)
   const stale = range.lo <= top ? await addOlder(sources, stream, range.lo, top, found) : 'fresh'
   if (stale === 'down' && found.size === 0) throw unavailable()
-  const known = await asKnown(sources, stream, knownUpTo(intervals), found)
+  const known = await asKnown(sources, stream, upTo, found)
   const show = shownTo(sources, user, stream, head?.ordinal ?? 0)
   const partial = !sure || stale !== 'fresh' || !known.whole
   return { sure, answer: answerOf(stream, range, intervals, mapped(known.items, show), reactions, partial) }
@@ -109,13 +112,13 @@ async function addOlder(
   for (const change of index.changes) newest.set(change.target, change)
   let fresh = true
   for (const item of page.items) {
-    const of = item.kind === 'edited' ? item.targetSeq : item.kind === 'message' ? item.seq : null
+    const of = messageOf(item)
     const change = of === null ? undefined : newest.get(of)
     if (lost && change === undefined && item.content !== null) {
       fresh = false
       continue
     }
-    const trails = change !== undefined && (page.versions.get(of ?? 0)?.version ?? 0) < change.seq
+    const trails = change !== undefined && (page.versions.get(item.seq)?.version ?? 0) < change.seq
     if (trails && change.kind === 'r') found.set(item.seq, recalledItem(item, change.seq))
     else {
       found.set(item.seq, item)
@@ -148,7 +151,9 @@ async function archiveHistory(
   if (!page) return undefined
   const show = shownTo(sources, user, stream, access.headOrdinal)
   const found = new Map(page.items.map((item) => [item.seq, item]))
-  const known = await asKnown(sources, stream, knownUpTo(access.intervals), found)
+  // Beyond the head nothing says whether he was still in.
+  const upTo = Math.min(knownUpTo(access.intervals), access.headSeq)
+  const known = await asKnown(sources, stream, upTo, found)
   return answerOf(stream, range, access.intervals, mapped(known.items, show), [], true)
 }
 

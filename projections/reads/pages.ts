@@ -16,7 +16,7 @@ export interface Version {
 export interface CurrentItems {
   /** In seq order, as far as the archive has come. */
   readonly items: readonly Item[]
-  /** Of messages that were changed. */
+  /** By seq of the item: what is newest of the message that it is or edits, where that was changed. */
   readonly versions: ReadonlyMap<number, Version>
 }
 
@@ -126,8 +126,12 @@ function joined(pages: readonly (ArchivePage | null)[]): ArchivePage {
   }
 }
 
-/** With all versions: an edit on the page may be of a message elsewhere. */
-const cut = (page: ArchivePage, from: number, to: number): ArchivePage => ({
-  ...page,
-  items: page.items.filter(({ seq }) => seq >= from && seq <= to),
-})
+function cut(page: ArchivePage, from: number, to: number): ArchivePage {
+  const items = page.items.filter(({ seq }) => seq >= from && seq <= to)
+  const versions = new Map<number, Version>()
+  for (const { seq } of items) {
+    const version = page.versions.get(seq)
+    if (version) versions.set(seq, version)
+  }
+  return { ...page, items, versions }
+}

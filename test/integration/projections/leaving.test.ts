@@ -134,6 +134,30 @@ describe('one who left', () => {
     })
   })
 
+  test.each(['readItems', 'readChanges'])(
+    'between two steps of a read learns nothing of after (%s)',
+    async (step) => {
+      event(group, 'ann', 'GroupCreated', { members: ['ann', 'bob'] })
+      say(group, 'ann', 'two')
+      await both()
+      event(group, 'ann', 'MembersRemoved', { members: ['bob'] })
+      edit(group, 'ann', 2, 'two secret')
+      const late = take()
+      const redis: typeof engines.redis = {
+        ...engines.redis,
+        async batch(calls) {
+          if (calls.some((call) => 'script' in call && call.script.name === step))
+            await sinks.put(late.splice(0))
+          return engines.redis.batch(calls)
+        },
+      }
+      const on = readModels({ ...engines, redis, partitions: 1, generation: 0, clock })
+      if (step === 'readItems') expect(await texts('bob', on)).toEqual(['two'])
+      else expect(await missed('bob', 0, on)).toMatchObject({ changes: [], changesUpTo: 3 })
+      expect(late).toEqual([])
+    },
+  )
+
   test('is shown no reaction of a later time', async () => {
     event(group, 'ann', 'GroupCreated', { members: ['ann', 'bob'] })
     say(group, 'ann', 'two')
@@ -155,7 +179,7 @@ test('one who observed no longer reads what was said as it was then', async () =
   event(group, 'eve', 'Observing', { on: false })
   edit(group, 'ann', 3, 'three secret')
   await both()
-  const observing = reads
+  const { observing } = reads
   expect(await texts('eve', observing)).toEqual(['three'])
   expect(await found('eve', 'secret', observing)).toEqual([])
   expect(await found('eve', 'three', observing)).toEqual(['three'])

@@ -20,7 +20,8 @@ function given(head: number, contentBytes = 10) {
     await Promise.resolve()
     const items: Item[] = []
     for (let seq = from; seq <= Math.min(to, state.head); seq++) items.push(item(stream, seq))
-    return { items, versions: new Map(versions), changesUpTo: state.changesUpTo }
+    const known = [...versions].filter(([seq]) => seq >= from && seq <= to)
+    return { items, versions: new Map(known), changesUpTo: state.changesUpTo }
   }, clock)
   const seqs = async (...args: Parameters<typeof page>) => (await page(...args)).items.map(({ seq }) => seq)
   return { page, seqs, loads, clock, state, versions }
@@ -80,6 +81,14 @@ describe('pages of the archive', () => {
     state.changesUpTo = 700
     expect((await page('g:1', 30, 100)).changesUpTo).toBe(0)
     expect((await page('g:1', 65, 100)).changesUpTo).toBe(700)
+  })
+
+  test('say of each item what was newest when that item was read', async () => {
+    const { page, versions } = given(1_000)
+    await page('g:1', 1, 64)
+    versions.set(3, { version: 900, recalled: true })
+    versions.set(70, { version: 901, recalled: false })
+    expect([...(await page('g:1', 1, 100)).versions.keys()]).toEqual([70])
   })
 
   test('at the growing end are not held', async () => {
