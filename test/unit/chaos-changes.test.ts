@@ -310,3 +310,106 @@ test('what the owner and an admin may do passes', () => {
   recall(story, 'bob', story.seq, story.ordinal, 'carol')
   expect(kindsOf(story.world)).not.toContain('forbidden')
 })
+
+/**
+ * carol, out from 4 on, back in with 8 if `back`. Message 2 was edited before and after she left, message 3 recalled after; her
+ * device was told what she may know.
+ */
+function absence(back: boolean): Story {
+  const world = emptyWorld()
+  const story: Story = { world, seq: 0, ordinal: 0, n: 0 }
+  for (const user of ['alice', 'carol']) {
+    say(world, { dev: `${user}/1`, op: 'watch', phase: 'ok' })
+    say(world, { dev: `${user}/1`, op: 'connect', phase: 'ok' })
+  }
+  claim(world)
+  const create = { name: 'team', members: ['alice', 'carol'] }
+  act(story, 'alice', { type: 'CreateGroup', ...create }, { type: 'GroupCreated', ...create })
+  post(story, 'alice', 'first')
+  post(story, 'alice', 'oops')
+  edit(story, 'alice', 2, 1, 'second', [])
+  const members = ['carol']
+  act(story, 'alice', { type: 'RemoveMembers', members }, { type: 'MembersRemoved', members })
+  edit(story, 'alice', 2, 1, 'third', [])
+  recall(story, 'alice', 3, 2, 'alice')
+  if (back) act(story, 'alice', { type: 'AddMembers', members }, { type: 'MembersAdded', members })
+  for (const dev of ['alice/1', 'carol/1']) {
+    see(world, dev, 'recv', 2, 'first')
+    see(world, dev, 'recv', 3, 'oops')
+    see(world, dev, 'edited', 2, 'second', 4)
+    if (dev === 'carol/1' && !back) continue
+    see(world, dev, 'edited', 2, 'third', 6)
+    see(world, dev, 'recalled', 3, null, 7)
+  }
+  const known = back ? 'third' : 'second'
+  say(world, { dev: 'carol/new', op: 'readStart', phase: 'ok', conv: group })
+  see(world, 'carol/new', 'read', 2, known)
+  see(world, 'carol/new', 'read', 3, null)
+  for (const text of ['first', 'second', 'third'])
+    see(world, 'carol/new', 'search', 2, text, text === known ? 1 : 0)
+  world.archivedRows.set(`messages ${group}`, 2).set(`items ${group}`, story.seq)
+  return story
+}
+
+test.each([true, false])('what is told to one who was out passes (back: %s)', (back) => {
+  expect(check({ schemas, ...absence(back).world }).findings).toEqual([])
+})
+
+const absences: [string, boolean, FindingKind[], Plant][] = [
+  [
+    'a version from after one left, read at the end, is told',
+    false,
+    ['trespass'],
+    ({ world }) => replace(world, at('carol/new', 'read', 2), { hash: hashOfText('third') }),
+  ],
+  [
+    'such a version in a preview is told',
+    false,
+    ['trespass'],
+    ({ world }) => see(world, 'carol/new', 'preview', 2, 'third'),
+  ],
+  [
+    'such a version on a device is told',
+    false,
+    ['trespass'],
+    ({ world }) => see(world, 'carol/1', 'edited', 2, 'third', 6),
+  ],
+  [
+    'such a version found by its words is told',
+    false,
+    ['stale'],
+    ({ world }) =>
+      replace(world, (entry) => entry.op === 'search' && entry.hash === hashOfText('third'), { n: 1 }),
+  ],
+  [
+    'a text of his time that one who left does not find is told',
+    false,
+    ['history'],
+    ({ world }) =>
+      replace(world, (entry) => entry.op === 'search' && entry.hash === hashOfText('second'), { n: 0 }),
+  ],
+  [
+    'a text read by one who left, and recalled since, is told',
+    false,
+    ['recall'],
+    ({ world }) => replace(world, at('carol/new', 'read', 3), { hash: hashOfText('oops') }),
+  ],
+  [
+    'a recall between leaving and coming back that a device never learns of is told',
+    true,
+    ['stale'],
+    ({ world }) => drop(world.history, at('carol/1', 'recalled', 3)),
+  ],
+  [
+    'an edit between leaving and coming back that a device never learns of is told',
+    true,
+    ['stale'],
+    ({ world }) => drop(world.history, (entry) => at('carol/1', 'edited', 2)(entry) && entry.n === 6),
+  ],
+]
+
+test.each(absences)('%s', (_, back, kinds, plant) => {
+  const story = absence(back)
+  plant(story)
+  expect(kindsOf(story.world)).toEqual(kinds)
+})

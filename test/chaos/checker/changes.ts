@@ -1,9 +1,9 @@
 /**
  * I9: recalls and edits at the devices. After a recall no device shows the text once it knows of the recall, none that comes
  * online after it was told gets the text any more, nobody reads or finds it at the end; and every device that shows a text
- * learns of its changes.
+ * learns of its changes, those made while its user was out included, and of none made after he left.
  */
-import { currentOf, type Message, type Model, type Stream, visible } from './log.ts'
+import { knownOf, knownUpTo, type Message, type Model, type Stream, visible } from './log.ts'
 import type { Entry, Find, Finding } from './types.ts'
 
 export interface ChangeCounts {
@@ -39,8 +39,7 @@ export function checkChanges(
   const toldAt = new Map<string, number>()
   for (const entry of history) {
     const { dev, op, conv = '', seq = 0 } = entry
-    if (op === 'watch')
-      devices.set(dev, { user: dev.split('/')[0] ?? '', onlineSince: entry.t_mono, shows: new Map() })
+    if (op === 'watch') devices.set(dev, { user: userOf(dev), onlineSince: entry.t_mono, shows: new Map() })
     if (op === 'read' || op === 'preview') checkRead(model, entry, find)
     if (op === 'search') {
       counts.searches += 1
@@ -99,15 +98,15 @@ function checkChange(model: Model, entry: Entry, find: Find): void {
     find('untrue', `${place}: the log has no such edit`)
 }
 
-/** Read at the end, when all is at rest: as it stands now. */
+/** Read at the end, when all is at rest: as it stands now for him who reads. */
 function checkRead(model: Model, entry: Entry, find: Find): void {
   const { dev, op, conv, seq, hash } = entry
+  const stream = model.streams.get(conv ?? '')
   const message = messageAt(model, entry)
-  if (!message || hash === null || hash === undefined) return
+  if (!stream || !message || hash === null || hash === undefined) return
   const place = `${dev} ${op} ${conv} seq ${seq}`
-  const now = currentOf(message)
-  if (!now) find('recall', `${place}: the text of a recalled message`)
-  else if (hash !== now.hash) find('stale', `${place}: not the last version`)
+  if (message.recalledBy !== null) find('recall', `${place}: the text of a recalled message`)
+  else compare(stream, userOf(dev), message, hash, place, find)
 }
 
 /** A search for the text that stood at {conv, seq}: `hash` of the text asked for, `n` of what was found. */
@@ -117,15 +116,14 @@ function checkSearch(model: Model, entry: Entry, find: Find): void {
   const message = messageAt(model, entry)
   if (!stream || !message) return
   const place = `${dev} searched for ${conv} seq ${seq}`
-  const now = currentOf(message)
-  const findable = now?.hash === hash && visible(stream, dev.split('/')[0] ?? '', message.seq)
-  if (!now && n !== 0) find('recall', `${place}, which was recalled, and found ${n}`)
-  else if (now && !findable && n !== 0)
-    find('stale', `${place}, which says something else now, and found ${n}`)
+  const user = userOf(dev)
+  const findable = knownOf(stream, user, message)?.hash === hash && visible(stream, user, message.seq)
+  if (message.recalledBy !== null && n !== 0) find('recall', `${place}, which was recalled, and found ${n}`)
+  else if (!findable && n !== 0) find('stale', `${place}, which says something else to him, and found ${n}`)
   else if (findable && n !== 1) find('history', `${place} and found ${n}`)
 }
 
-/** At the end every device shows what stands now, as far as its user may know of the change. */
+/** At the end every device shows what stands now, as far as its user may know of it. */
 function checkShown(model: Model, dev: string, { user, shows }: Device, find: Find): void {
   for (const [conv, seqs] of shows) {
     const stream = model.streams.get(conv)
@@ -134,16 +132,34 @@ function checkShown(model: Model, dev: string, { user, shows }: Device, find: Fi
       const message = stream.messages.get(seq)
       if (!message || hash === null) continue
       const place = `${dev} ${conv} seq ${seq}`
-      if (message.recalledBy !== null && visible(stream, user, message.recalledBy))
+      if (mustKnowRecall(stream, user, message))
         find('stale', `${place}: never told of the recall by seq ${message.recalledBy}`)
-      else if (!mayShow(stream, user, message, hash)) find('stale', `${place}: never told of an edit`)
+      // One of no version is told as forked.
+      else if (message.versions.some((version) => version.hash === hash))
+        compare(stream, user, message, hash, place, find)
     }
   }
 }
 
-/** The last version that the user may know of, or any later one: pages carry the current text. One of none is told as forked. */
-function mayShow(stream: Stream, user: string, message: Message, hash: string): boolean {
-  const known = message.versions.findLastIndex((version, i) => i === 0 || visible(stream, user, version.seq))
+/** Who is out is told of later recalls only when he asks; who is in knows of all, those made while he was out included. */
+const mustKnowRecall = (stream: Stream, user: string, { recalledBy }: Message): boolean =>
+  recalledBy !== null && recalledBy <= knownUpTo(stream, user)
+
+/** A text must be the last version that the user may know. */
+function compare(
+  stream: Stream,
+  user: string,
+  message: Message,
+  hash: string,
+  place: string,
+  find: Find,
+): void {
+  const upTo = knownUpTo(stream, user)
+  const known = message.versions.findLastIndex(({ seq }) => seq <= upTo)
   const shown = message.versions.findLastIndex((version) => version.hash === hash)
-  return shown >= known || shown === -1
+  if (shown > known)
+    find('trespass', `${place}: a version from after his last stay, which ended with seq ${upTo}`)
+  else if (shown < known) find('stale', `${place}: not the last version`)
 }
+
+const userOf = (dev: string): string => dev.split('/')[0] ?? ''

@@ -199,3 +199,13 @@ export const visible = (stream: Stream, user: string, seq: number): boolean =>
 /** What a message says now: the last version, unless it was recalled. */
 export const currentOf = (message: Message): Version | null =>
   message.recalledBy === null ? (message.versions.at(-1) ?? null) : null
+
+/** A user knows what was said up to the end of his last stay; without end while he is in. */
+export const knownUpTo = (stream: Stream, user: string): number =>
+  Math.max(0, ...(stream.members.get(user) ?? []).map(({ to }) => to))
+
+/** What a message says for a user: the last version that he may know, unless it was recalled at whatever time. */
+export const knownOf = (stream: Stream, user: string, message: Message): Version | null =>
+  message.recalledBy === null
+    ? (message.versions.findLast(({ seq }) => seq <= knownUpTo(stream, user)) ?? null)
+    : null
