@@ -20,8 +20,9 @@ export interface LiveCalls {
    * Usually empty.
    */
   readonly first: readonly RedisCall[]
+  /** Items last: a timeline that has come to an event then has everything that is counted up to it. */
   readonly then: readonly RedisCall[]
-  /** The streams whose items are appended by the first calls of `then`, in order: a reply of −1 means a gap. */
+  /** The streams whose items the last calls of `then` append, in order: a reply of −1 means a gap. */
   readonly streams: readonly string[]
 }
 
@@ -84,13 +85,14 @@ export function callsFor(records: readonly Accepted[], options: CallsOptions): L
     }
   }
   const streams = [...items.keys()]
-  const then: RedisCall[] = streams.map((stream) => ({
-    script: appendItems,
-    keys: [keys.head(stream), keys.timeline(stream), keys.changes(stream)],
-    args: items.get(stream) ?? [],
-  }))
-  for (const [key, args] of own) then.push({ script: addOwn, keys: [key], args })
+  const then: RedisCall[] = [...own].map(([key, args]) => ({ script: addOwn, keys: [key], args }))
   then.push(...rest)
+  for (const stream of streams)
+    then.push({
+      script: appendItems,
+      keys: [keys.head(stream), keys.timeline(stream), keys.changes(stream)],
+      args: items.get(stream) ?? [],
+    })
   return { first, then, streams }
 }
 

@@ -82,7 +82,8 @@ export function liveSink(options: LiveSinkOptions): Sink {
       const { first, then, streams } = callsFor(records, { force, policies, now: clock.now() })
       await inBatches(redis, first)
       const replies = await inBatches(redis, then)
-      const gap = streams.find((_, i) => replies[i] === -1)
+      const appended = replies.slice(replies.length - streams.length)
+      const gap = streams.find((_, i) => appended[i] === -1)
       if (gap !== undefined) {
         const key = `${partition}/${gap}`
         const times = (gaps.get(key) ?? 0) + 1

@@ -54,17 +54,15 @@ function listedOf(
   const listed: Listed[] = []
   for (const { conversationId, head, intervals } of streams.found) {
     const last = intervals.at(-1) as Interval
-    const seq = Math.min(head.seq, last.toSeq ?? head.seq)
-    const ordinal = Math.min(head.ordinal, last.toOrdinal ?? head.ordinal)
+    const end = last.toSeq ?? head.seq
+    // As far as all that is counted has come, so that what an entry says is of one moment.
+    const seq = Math.min(end, head.applied)
+    const ordinal = Math.min(last.toOrdinal ?? head.ordinal, head.appliedOrdinal)
+    if (seq < end) trails = true
     // A friend request alone makes no conversation.
     if (ordinal === 0 && conversationId.startsWith('p2p:')) continue
     const deleted = Number(settings.get(`deleted:${conversationId}`) ?? 0)
-    if (seq <= deleted) continue
-    if (deleted > 0 && head.message <= deleted) {
-      if (head.applied >= head.seq) continue
-      // Something came after the deletion; whether a message is among it is not known yet.
-      trails = true
-    }
+    if (seq <= deleted || (deleted > 0 && head.message <= deleted)) continue
     const pinned = settings.get(`pin:${conversationId}`) === '1'
     // Of a group that was left nothing later counts, its activity included.
     const time = last.toTime ?? head.time

@@ -17,8 +17,9 @@ export interface LiveHead {
   readonly seq: number
   readonly ordinal: number
   readonly time: number
-  /** How far the timeline has come; heads may be ahead of it. */
+  /** How far the timeline has come, and all that is counted with it; heads may be ahead of it. */
   readonly applied: number
+  readonly appliedOrdinal: number
   /** Seq of the newest message up to `applied`; 0: none. */
   readonly message: number
 }
@@ -218,12 +219,15 @@ const readHead = (stream: string): RedisCall => [
   'time',
   'applied',
   'message',
+  'appliedOrdinal',
 ]
 
 function headIn(reply: RedisReply | undefined): LiveHead | null {
   if (!Array.isArray(reply) || typeof reply[0] !== 'string') return null
   const [seq, ordinal, time, applied, message] = reply.map(Number) as [number, number, number, number, number]
-  return { seq, ordinal, time, applied, message }
+  // An earlier release did not keep it.
+  const appliedOrdinal = Number(reply[5] ?? ordinal)
+  return { seq, ordinal, time, applied, message, appliedOrdinal }
 }
 
 function changeIn(entry: string): Change {

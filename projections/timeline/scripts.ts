@@ -82,7 +82,7 @@ if applied > before then
     if out then redis.call('HSET', head, 'last', out) end
   end
   redis.call('LTRIM', tl, -itemsMax, -1)
-  redis.call('HSET', head, 'applied', applied)
+  redis.call('HSET', head, 'applied', applied, 'appliedOrdinal', ordinal)
   if applied > tonumber(was[2] or '0') then
     redis.call('HSET', head, 'seq', applied, 'ordinal', ordinal, 'time', time)
   end
