@@ -169,6 +169,18 @@ describe('the list of conversations', () => {
     expect(await ids()).toEqual([p2p])
   })
 
+  test('shows an entry as of one moment, and says where more is known to have come', async () => {
+    const entry = async () => (await store.reads.conversations('bob', {})).conversations[0]
+    await store.put(store.event(p2p, 'ann', 'MessageSent'))
+    // His own message, of which fan-out has told but nothing counts yet.
+    await store.raise(p2p, 2)
+    expect(await store.reads.conversations('bob', {})).toMatchObject({ partial: true })
+    expect(await entry()).toMatchObject({ lastSeq: 1, unread: 1 })
+    await store.put(store.event(p2p, 'bob', 'MessageSent'))
+    expect(await entry()).toMatchObject({ lastSeq: 2, unread: 1 })
+    expect(await store.reads.conversations('bob', {})).toMatchObject({ partial: false })
+  })
+
   test('shows the newest message as it stands now, however much else came after it', async () => {
     const preview = async () => (await store.reads.conversations('ann', {})).conversations[0]?.preview
     const others = () => Array.from({ length: 150 }, () => store.event(p2p, 'bob', 'Reacted'))
