@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { baseOf } from '../../../projections/inbox/unread.ts'
 import { keys } from '../../../projections/keys.ts'
 import { callsFor } from '../../../projections/live/calls.ts'
+import type { RedisCall } from '../../../projections/ports.ts'
 import type { Accepted } from '../../../projections/projection.ts'
 import { liveReads } from '../../../projections/reads/live.ts'
 import { KEEP_ALL } from '../../../projections/reads/policy.ts'
@@ -19,10 +20,11 @@ beforeAll(async () => {
 })
 afterAll(() => engines?.stop())
 
-async function put(...records: Accepted[]): Promise<void> {
+function callsOf(...records: Accepted[]): readonly RedisCall[] {
   const { first, then } = callsFor(records, { force: true, policies: KEEP_ALL, now: T0 })
-  await engines.redis.batch([...first, ...then])
+  return [...first, ...then]
 }
+const put = async (...records: Accepted[]) => void (await engines.redis.batch(callsOf(...records)))
 
 async function countsOf(user: string, conversationId: string, ordinal: number, joinOrdinal = 0) {
   const [text] = await engines.redis.batch([['HGET', keys.reads(user), conversationId]])
@@ -57,6 +59,18 @@ test('what is unread equals a plain set of ids, whatever happens and whatever co
     }),
     { numRuns: 400 },
   )
+})
+
+test('no message stands in the timeline before it counts as what it is: a list that is read meanwhile is not read again', async () => {
+  const records = [1, 2, 3].map((seq) => sent('g:order', seq, 'ann', { mentions: ['bob'], mentionAll: true }))
+  for (const call of callsOf(...records)) {
+    await engines.redis.batch([call])
+    const [applied] = await engines.redis.batch([['HGET', keys.head('g:order'), 'applied']])
+    const head = Number(applied)
+    const all = { unread: head, mentions: head, mentionsAll: head }
+    expect(await countsOf('bob', 'g:order', head)).toEqual(all)
+    expect(await countsOf('ann', 'g:order', head)).toEqual({ unread: 0, mentions: 0, mentionsAll: 0 })
+  }
 })
 
 test('who sends and never reads keeps next to nothing, and his count stays exact', async () => {
