@@ -41,8 +41,8 @@ export interface ConversationLog {
   unkept: readonly Range[]
   /** Recalls and edits of what is held are told up to here. Below the position: a jump left some out. */
   changesUpTo: number
-  /** Places that pages gave as hidden before their changes were told: some may have been made while this user was out. */
-  unseen: readonly Range[]
+  /** Places since heldFrom that pages gave as hidden: there may have been changes, made while this user was out. */
+  hidden: readonly Range[]
   /** Newest (seq, ordinal) pairs, flat. */
   ordinals: number[]
 }
@@ -63,7 +63,7 @@ export const createLog = (conversationId: string): ConversationLog => ({
   unkeptUpTo: 0,
   unkept: [],
   changesUpTo: Number.POSITIVE_INFINITY,
-  unseen: [],
+  hidden: [],
   ordinals: [],
 })
 
@@ -78,6 +78,7 @@ export const lacksChanges = (log: ConversationLog): boolean =>
 export function startAt(log: ConversationLog, position: number, out: Item[]): void {
   log.position = position
   log.heldFrom = position + 1
+  log.hidden = []
   const held = log.heldApart.length > 0 || log.unkept.length > 0
   log.changesUpTo = held ? Math.min(log.changesUpTo, position) : position
   dropWaiting(log)
@@ -132,25 +133,25 @@ export interface HistoryPage {
 /** Takes in a page read after the position. What lies before `fromSeq` is not for this reader: the position moves there. */
 export function offerPage(log: ConversationLog, page: HistoryPage, out: Item[]): void {
   if (page.fromSeq - 1 > log.position) moveTo(log, page.fromSeq - 1, out)
-  for (const seq of untoldIn(log, page)) log.unseen = withRange(log.unseen, { from: seq, to: seq })
+  for (const { kind, seq } of page.items)
+    if (kind === 'hidden' && seq > log.position) log.hidden = withRange(log.hidden, { from: seq, to: seq })
   for (const item of page.items) offer(log, item, out)
 }
 
 /** Whether it shows that recalls and edits of what is held may have been made unseen: to be asked for before it is taken in. */
 export const hidesChanges = (log: ConversationLog, page: HistoryPage): boolean =>
-  untoldIn(log, page).length > 0 && rangesToSync(log).length > 0
+  page.items.some(({ kind, seq }) => kind === 'hidden' && seq > Math.max(log.position, log.changesUpTo)) &&
+  rangesToSync(log).length > 0
 
-const untoldIn = (log: ConversationLog, { items }: HistoryPage): number[] =>
-  items.flatMap(({ kind, seq }) =>
-    kind === 'hidden' && seq > log.position && seq > log.changesUpTo ? [seq] : [],
-  )
+export const isHidden = ({ hidden }: ConversationLog, seq: number): boolean =>
+  hidden.some(({ from, to }) => from <= seq && seq <= to)
 
-const isUnseen = ({ unseen }: ConversationLog, seq: number): boolean =>
-  unseen.some(({ from, to }) => from <= seq && seq <= to)
+/** From here on everything was given in its order. */
+const inOrderFrom = (log: ConversationLog): number => Math.max(log.heldFrom - 1, log.hidden.at(-1)?.to ?? 0)
 
 /** Whether an event came in its place. */
 export const cameInOrder = (log: ConversationLog, seq: number): boolean =>
-  seq >= log.heldFrom && seq <= log.position && !isUnseen(log, seq)
+  seq >= log.heldFrom && seq <= log.position && !isHidden(log, seq)
 
 /** Leaves out everything up to `position`; what was held so far stays held. */
 export function moveTo(log: ConversationLog, position: number, out: Item[]): void {
@@ -182,7 +183,7 @@ export function rangesToSync(log: ConversationLog): readonly Range[] {
 export function addHeld(log: ConversationLog, range: Range, asOf: number): void {
   log.heldApart = withRange(log.heldApart, range)
   // Where all from `asOf` on was given in order, it was told.
-  const told = isStarted(log) && asOf >= log.heldFrom - 1 ? Math.max(asOf, log.position) : asOf
+  const told = isStarted(log) && asOf >= inOrderFrom(log) ? Math.max(asOf, log.position) : asOf
   log.changesUpTo = Math.min(log.changesUpTo, told)
 }
 
@@ -196,9 +197,7 @@ export function changesTold(
   if (log.heldApart !== asked.heldApart) return
   const known = log.position === asked.position ? upTo : Math.min(upTo, log.position)
   // From heldFrom on they come in their order.
-  const inOrder = known >= Math.max(log.heldFrom - 1, log.unseen.at(-1)?.to ?? 0)
-  log.changesUpTo = Math.max(log.changesUpTo, known, inOrder ? log.position : 0)
-  log.unseen = within(log.unseen, log.changesUpTo + 1, Number.POSITIVE_INFINITY)
+  log.changesUpTo = Math.max(log.changesUpTo, known, known >= inOrderFrom(log) ? log.position : 0)
   if (log.told)
     for (const seq of log.told) if (seq <= Math.min(log.changesUpTo, log.position)) log.told.delete(seq)
 }
@@ -206,7 +205,6 @@ export function changesTold(
 /** They cannot be asked for any more. */
 export function giveChangesUp(log: ConversationLog): void {
   log.changesUpTo = Math.max(log.changesUpTo, log.position)
-  log.unseen = []
 }
 
 /** The local copy was dropped. */
@@ -215,6 +213,7 @@ export function dropHeld(log: ConversationLog): void {
   log.unkept = []
   log.unkeptUpTo = 0
   log.heldFrom = log.position + 1
+  log.hidden = []
   giveChangesUp(log)
 }
 
@@ -254,7 +253,7 @@ export function noteOrdinal(log: ConversationLog, item: Item): void {
 function release(log: ConversationLog, item: Item, out: Item[]): void {
   log.position = item.seq
   // What was told ahead was not told of this one, which is held only now.
-  if (log.changesUpTo >= item.seq - 1 && !isUnseen(log, item.seq)) log.changesUpTo = item.seq
+  if (log.changesUpTo >= item.seq - 1 && !isHidden(log, item.seq)) log.changesUpTo = item.seq
   noteOrdinal(log, item)
   out.push(item)
 }

@@ -11,6 +11,7 @@ import {
   dropHeld,
   firstWaiting,
   isBehind,
+  isHidden,
   isStarted,
   lacksChanges,
   mayBeTold,
@@ -145,7 +146,9 @@ export function createStreams(deps: StreamsDeps): Streams {
   function give(log: ConversationLog, items: readonly Item[]): void {
     for (const item of items) {
       if (item.senderId === deps.userId() && item.packId) deps.seen(item)
-      if (!log.told?.delete(item.seq)) deliver(log, item)
+      // What a hidden place stands for may be told again.
+      const told = isHidden(log, item.seq) ? log.told?.has(item.seq) : log.told?.delete(item.seq)
+      if (!told) deliver(log, item)
     }
     if (items.length > 0) deps.moved(log)
   }
