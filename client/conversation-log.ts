@@ -185,6 +185,8 @@ export function addHeld(log: ConversationLog, range: Range, asOf: number): void 
   // Where all from `asOf` on was given in order, it was told.
   const told = isStarted(log) && asOf >= inOrderFrom(log) ? Math.max(asOf, log.position) : asOf
   log.changesUpTo = Math.min(log.changesUpTo, told)
+  // They were told of what was held then.
+  if (log.told) for (const seq of log.told) if (seq > told) log.told.delete(seq)
 }
 
 /** Recalls and edits of what was held when they were asked for are told up to `upTo`. */

@@ -99,7 +99,9 @@ export function createStreams(deps: StreamsDeps): Streams {
       if (!isUserStream(conversationId)) emitter.emit('conversation', { conversationId, reason, lastSeq })
       else if (reason === 'jumped') deps.ownJumped(lastSeq)
     }
-    if (held === null || (reason === 'reset' && emitter.has('conversation'))) told()
+    // After what is waiting to be told of the stream: that goes with the local copy.
+    const first = reason === 'reset' && emitter.has('conversation') && !log.unsettled?.size
+    if (held === null || first) told()
     else held.push(told)
   }
 
