@@ -8,7 +8,10 @@ import type { Bites } from './nemesis.ts'
 import { roleKinds } from './role.ts'
 import { partitions, type RunSettings } from './settings.ts'
 
-/** While a store is away, at least this share of the run's mean rate is committed and delivered; kills overlap with it. */
+/**
+ * While a store is away, at least this share of what the run's mean rate brings in the planned time is committed and delivered; where
+ * other faults stop all sending meanwhile, it stays away until this is seen.
+ */
 const throughShareMin = 0.2
 const okShareMin = 0.5
 
@@ -47,9 +50,9 @@ export function voidReasons(
   need(!faults.includes('broker-pause') || bites.brokerPauses > 0, 'no broker was paused')
   need(!faults.includes('redis-empty') || bites.redisEmptied > 0, 'Redis was not seen empty')
   need(!faults.includes('clickhouse-stop') || bites.clickhouseStops > 0, 'ClickHouse was not stopped')
-  for (const { store, from, to } of bites.storeOutages) {
+  for (const { store, from, to, plannedMs } of bites.storeOutages) {
     const { through, perSecond } = throughIn(history, from, to)
-    const needed = Math.ceil(((to - from) / 1e6) * perSecond * throughShareMin)
+    const needed = Math.ceil((plannedMs / 1_000) * perSecond * throughShareMin)
     need(through >= needed, `${through} sends went through while ${store} was down, ${needed} are needed`)
   }
   const { recalls, edits, learnedLate, searches } = verdict.changes

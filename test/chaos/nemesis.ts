@@ -19,8 +19,8 @@ export interface Bites {
   readonly blunt: string[]
   /** Wall-clock ms: while a sequencer slept. */
   readonly sleeps: { from: number; to: number }[]
-  /** On the monotonic clock, in µs: when a store was away. */
-  readonly storeOutages: { store: string; from: number; to: number }[]
+  /** On the monotonic clock, in µs: when a store was away, and for how long (ms) it was to be. */
+  readonly storeOutages: { store: string; from: number; to: number; plannedMs: number }[]
 }
 
 export interface Nemesis {
@@ -133,13 +133,13 @@ async function strike(
       bites.dropsOrdered += fault.count
       return
     case 'redis-empty':
-      return emptyRedis(cluster, () => outage(fault.ms, sleep, traffic), bites, sleep)
+      return emptyRedis(cluster, fault.ms, () => outage(fault.ms, sleep, traffic), bites, sleep)
     case 'clickhouse-stop': {
       const from = monotonicUs()
       engines.clickhouse.kill('SIGKILL')
       await outage(fault.ms, sleep, traffic)
       if (engines.clickhouse.running) throw new Error('it still runs')
-      bites.storeOutages.push({ store: 'ClickHouse', from, to: monotonicUs() })
+      bites.storeOutages.push({ store: 'ClickHouse', from, to: monotonicUs(), plannedMs: fault.ms })
       await engines.clickhouse.restart()
       bites.clickhouseStops += 1
       return
@@ -156,7 +156,7 @@ async function outage(ms: number, sleep: Sleep, { committed, perSecond }: Traffi
   const before = committed()
   await sleep(ms)
   const elapsed = () => performance.now() - fromMs
-  const enough = () => committed() - before >= (elapsed() / 1_000) * perSecond * 0.5
+  const enough = () => committed() - before >= (ms / 1_000) * perSecond * 0.5
   while (!enough() && elapsed() < ms + outageExtraMsMax) await sleep(250)
 }
 
@@ -231,6 +231,7 @@ async function freeRole(cluster: Cluster, kind: RoleKind, index: number, sleep: 
 /** Empty for certain: what was written before the stop is not there after it. */
 async function emptyRedis(
   cluster: Cluster,
+  plannedMs: number,
   away: () => Promise<void>,
   bites: Bites,
   sleep: Sleep,
@@ -244,7 +245,7 @@ async function emptyRedis(
     const from = monotonicUs()
     await redis.stop()
     await away()
-    bites.storeOutages.push({ store: 'Redis', from, to: monotonicUs() })
+    bites.storeOutages.push({ store: 'Redis', from, to: monotonicUs(), plannedMs })
     await redis.restart({ emptied: true })
     for (let waited = 0; ; waited += 200) {
       await sleep(200)
