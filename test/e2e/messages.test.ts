@@ -24,6 +24,8 @@ const person = (user: string, device = '1', store?: Store): Promise<Person> =>
 const people = <const U extends readonly string[]>(...users: U) =>
   Promise.all(users.map((user) => person(user))) as Promise<{ [K in keyof U]: Person }>
 
+const soon = { timeout: 30_000 }
+
 describe('messages that change', () => {
   test('a device that was away learns of recalls and edits first at its next login; the recalled text is nowhere', async () => {
     const store = memoryStore()
@@ -94,13 +96,11 @@ describe('messages that change', () => {
     await eli.me.react(g, seq, '🎉')
     await eli.me.react(g, seq, '🎉', false)
     await eli.me.pin(g, seq)
-    await until('the reactions are counted', async () => {
-      const message = await fia.me.message(g, seq)
-      return message?.reactions.some(({ count }) => count === 2) === true
-    })
-    expect((await fia.me.message(g, seq))?.reactions).toMatchObject([{ emoji: '👍', count: 2, mine: true }])
+    await expect
+      .poll(async () => (await fia.me.message(g, seq))?.reactions, soon)
+      .toMatchObject([{ emoji: '👍', count: 2, mine: true }])
     expect((await allOf(fia.me, g))[1]).toMatchObject({ replyTo: seq })
-    expect((await fia.me.group(g)).pinned).toEqual([seq])
+    await expect.poll(async () => (await fia.me.group(g)).pinned, soon).toEqual([seq])
     await eli.me.recall(g, seq)
     await until('it is pinned no more', async () => (await fia.me.group(g)).pinned.length === 0)
     expect((await fia.me.message(g, seq))?.content).toBeNull()
@@ -204,6 +204,7 @@ describe('finding and opening', () => {
     await quin.me.setDraft(tom, 'dear tom')
     const ids = async () => (await quin.me.conversations()).map(({ conversationId }) => conversationId)
     await until('the pinned one is first', async () => `${await ids()}` === `${[ria, tom, sam]}`)
+    await until('the draft is kept', async () => (await listed(quin, tom))?.draft === 'dear tom')
     const overview = await quin.me.overview({ pages: 2 })
     expect(overview.conversations.map(({ conversationId }) => conversationId)).toEqual([ria, tom, sam])
     expect(overview.conversations[0]).toMatchObject({ pinned: true, unread: 3 })

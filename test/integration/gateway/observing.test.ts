@@ -99,8 +99,12 @@ describe.each(Object.keys(groups) as (keyof typeof groups)[])('%s that is observ
     expect(await watching.ask({ type: 'history', conversationId })).toMatchObject({ toSeq: end })
     expect(heard(watching, conversationId, after)).toBe(false)
   })
+})
 
-  it.skipIf(kind === 'a single chat')('is his on every connection once he is a member', async () => {
+it.each(['a small group', 'a large group'] as const)(
+  '%s that was observed is his on every connection once he is a member',
+  async (kind) => {
+    const eve = `eve-${kind.replaceAll(' ', '-')}`
     const { alice, bob, watching, plain, conversationId } = await given(kind, `${eve}-in`)
     const from = seqOf(await watching.tell({ type: 'observe', conversationId, on: true }))
     const joined = seqOf(await alice.tell({ type: 'addMembers', conversationId, members: [`${eve}-in`] }))
@@ -111,8 +115,8 @@ describe.each(Object.keys(groups) as (keyof typeof groups)[])('%s that is observ
       expect(await headsOf(device)).toContain(conversationId)
     }
     expect(await watching.ask({ type: 'history', conversationId })).toMatchObject({ fromSeq: from })
-  })
-})
+  },
+)
 
 it('who reads what is told to members, not to those who observe', async () => {
   const { bob, watching, conversationId } = await given('a small group', 'eve-readers')
