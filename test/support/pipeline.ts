@@ -50,7 +50,7 @@ export interface Pipeline {
   readonly fanout: FanoutStats
   /** Of each gateway. */
   readonly counters: readonly Counters[]
-  /** Server and broker time from now on, ahead of the machine's by so much. */
+  /** The broker's time from now on, ahead of all others by so much: connections and beats do not age by it. */
   skew(ms: number): void
   now(): number
   online(user: string, options?: { gateway?: number; rights?: readonly Right[] }): Promise<Person>
@@ -59,10 +59,10 @@ export interface Pipeline {
 
 export async function startPipeline(gateways = 3, windows = defaultWindows): Promise<Pipeline> {
   let skewMs = 0
-  const clock = { ...systemClock, now: () => Date.now() + skewMs }
+  const clock = systemClock
   const engines = await startEngines({ clickhouse: true })
   const { redis, clickhouse } = engines
-  const store = createMemoryLog(clock)
+  const store = createMemoryLog({ ...systemClock, now: () => Date.now() + skewMs })
   const admin = await store.admin()
   await admin.ensureTopics(sharedTopics(PARTITIONS))
   const failed = (fault: Fault) => {
