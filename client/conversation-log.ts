@@ -26,8 +26,8 @@ export interface ConversationLog {
   /** Handlers that have not settled yet, by seq. */
   unsettled: Set<number> | null
   waiting: Map<number, Item> | null
-  /** Recalls and edits that went out early, in a sync, and must not go out again. */
-  told: Set<number> | null
+  /** Seq and target of recalls and edits that went out early, in a sync, and must not go out again. */
+  told: Map<number, number> | null
   /** First seq of the range that ends at position: everything in it was given in order. */
   heldFrom: number
   heldApart: readonly Range[]
@@ -149,6 +149,12 @@ export const isHidden = ({ hidden }: ConversationLog, seq: number): boolean =>
 /** From here on everything was given in its order. */
 const inOrderFrom = (log: ConversationLog): number => Math.max(log.heldFrom - 1, log.hidden.at(-1)?.to ?? 0)
 
+/** Whether a newer change of the same message was told ahead of its turn: what replaces it is known already. */
+export const isSuperseded = (log: ConversationLog, { kind, seq, targetSeq }: Item): boolean =>
+  kind === 'edited' &&
+  log.told !== null &&
+  [...log.told].some(([told, target]) => target === targetSeq && told > seq)
+
 /** Whether an event came in its place. */
 export const cameInOrder = (log: ConversationLog, seq: number): boolean =>
   seq >= log.heldFrom && seq <= log.position && !isHidden(log, seq)
@@ -186,7 +192,7 @@ export function addHeld(log: ConversationLog, range: Range, asOf: number): void 
   const told = isStarted(log) && asOf >= inOrderFrom(log) ? Math.max(asOf, log.position) : asOf
   log.changesUpTo = Math.min(log.changesUpTo, told)
   // They were told of what was held then.
-  if (log.told) for (const seq of log.told) if (seq > told) log.told.delete(seq)
+  if (log.told) for (const seq of log.told.keys()) if (seq > told) log.told.delete(seq)
 }
 
 /** Recalls and edits of what was held when they were asked for are told up to `upTo`. */
@@ -201,7 +207,8 @@ export function changesTold(
   // From heldFrom on they come in their order.
   log.changesUpTo = Math.max(log.changesUpTo, known, known >= inOrderFrom(log) ? log.position : 0)
   if (log.told)
-    for (const seq of log.told) if (seq <= Math.min(log.changesUpTo, log.position)) log.told.delete(seq)
+    for (const seq of log.told.keys())
+      if (seq <= Math.min(log.changesUpTo, log.position)) log.told.delete(seq)
 }
 
 /** They cannot be asked for any more. */

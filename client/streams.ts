@@ -13,6 +13,7 @@ import {
   isBehind,
   isHidden,
   isStarted,
+  isSuperseded,
   lacksChanges,
   mayBeTold,
   moveTo,
@@ -150,7 +151,7 @@ export function createStreams(deps: StreamsDeps): Streams {
       if (item.senderId === deps.userId() && item.packId) deps.seen(item)
       // What a hidden place stands for may be told again.
       const told = isHidden(log, item.seq) ? log.told?.has(item.seq) : log.told?.delete(item.seq)
-      if (!told) deliver(log, item)
+      if (!told && !isSuperseded(log, item)) deliver(log, item)
     }
     if (items.length > 0) deps.moved(log)
   }
@@ -308,8 +309,8 @@ export function createStreams(deps: StreamsDeps): Streams {
     changes(log, changes) {
       for (const item of changes) {
         if (cameInOrder(log, item.seq) || log.told?.has(item.seq)) continue
-        log.told ??= new Set()
-        log.told.add(item.seq)
+        log.told ??= new Map()
+        log.told.set(item.seq, item.targetSeq ?? 0)
         if (held !== null || (item.targetSeq ?? 0) > log.position) early.note(item)
         if (emitter.has(item.kind === 'recalled' ? 'recalled' : 'edited')) emit(log, item)
         else deliver(log, item)

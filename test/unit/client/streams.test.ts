@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { createEmitter } from '../../../client/emitter.ts'
+import { createStreams } from '../../../client/streams.ts'
+import type { Item } from '../../../client/wire.ts'
+
+const room = 'g:room'
+const event = (seq: number, fields: Partial<Item>): Item => ({
+  ...{ conversationId: room, seq, ordinal: 1, senderId: 'ann', packId: `${seq}`, time: seq },
+  ...{
+    kind: 'message',
+    contentType: 'text',
+    content: { text: `${seq}` },
+    members: [],
+    mentions: [],
+    mentionAll: false,
+  },
+  ...fields,
+})
+const edit = (seq: number) => event(seq, { kind: 'edited', targetSeq: 1 })
+
+test('an edit that comes in its turn does not undo a newer one that was told before its own', () => {
+  const told: number[] = []
+  const emitter = createEmitter((error) => {
+    throw error
+  })
+  emitter.on('edited', ({ seq }) => void told.push(seq))
+  const nothing = () => {}
+  const streams = createStreams({
+    ...{ emitter, userId: () => 'bob', moved: nothing, baseline: nothing },
+    ...{ behind: nothing, seen: nothing, ownJumped: nothing },
+  })
+  const head = { conversationId: room, seq: 1, ordinal: 1, fromSeq: 1, toSeq: null }
+  streams.heads({ type: 'headsResult', id: 1, partial: false, heads: [head] })
+  streams.release()
+  const log = streams.logs.get(room)
+  if (!log) throw new Error('no log')
+  const page = { messages: [], group: [], more: false, partial: false, firstSeq: 1, lastSeq: 1, headSeq: 1 }
+  streams.pageRead(room, page)
+  streams.changes(log, [edit(2)])
+  // Its message came once more, as it was before the edit: what was told of it counts for nothing.
+  streams.pageRead(room, page)
+  streams.changes(log, [edit(4)])
+  streams.pushed(edit(2))
+  streams.pushed(event(3, {}))
+  streams.pushed(edit(4))
+  expect(told).toEqual([2, 4])
+})
