@@ -13,7 +13,8 @@ import {
   machine,
   writeResult,
 } from './report.ts'
-import { openPlatform, type Platform } from './support/platform.ts'
+import { type Ends, onPlatform } from './support/on-platform.ts'
+import type { Platform } from './support/platform.ts'
 import { grouped, ms } from './support/table.ts'
 
 export interface RatesFlags {
@@ -39,38 +40,16 @@ const REST_MS = 2_000
 const sleep = (msToWait: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, msToWait))
 
 /** Answers the exit code. */
-export async function benchRates(flags: RatesFlags): Promise<number> {
-  let platform: Platform | undefined
-  const ends: (() => Promise<unknown>)[] = []
-  let ended: Promise<void> | undefined
-  const end = (): Promise<void> => {
-    ended ??= (async () => {
-      for (const one of ends) await one().catch(() => {})
-      console.log('  stopping …')
-      await platform?.stop()
-    })()
-    return ended
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void end().finally(() => process.exit(130)))
-  try {
-    if (flags.profile) process.env.BENCH_PROFILE_DIR = flags.profile
-    const profiling = flags.profile ? `--cpu-prof --cpu-prof-dir=${flags.profile}` : null
-    platform = await openPlatform({
-      name: 'bench',
-      say: (line) => console.log(line),
-      env: { LONGWIRE_LOG_LEVEL: 'warn', ...(profiling ? { NODE_OPTIONS: profiling } : {}) },
-    })
+export function benchRates(flags: RatesFlags): Promise<number> {
+  if (flags.profile) process.env.BENCH_PROFILE_DIR = flags.profile
+  const profiling = flags.profile ? `--cpu-prof --cpu-prof-dir=${flags.profile}` : null
+  const env: Record<string, string> = profiling ? { NODE_OPTIONS: profiling } : {}
+  return onPlatform({ name: 'bench', env }, async (platform, ends) => {
     const result = await all(platform, flags, ends)
     print(result)
     console.log(`  written to ${writeResult(result)}`)
     return result.runs.every(({ measurement }) => measurement.ok) ? 0 : 1
-  } catch (error) {
-    console.error(`\n  ${(error as Error).stack ?? String(error)}`)
-    return 1
-  } finally {
-    await end()
-  }
+  })
 }
 
 function print(result: BenchResult): void {
@@ -87,7 +66,7 @@ function print(result: BenchResult): void {
   if (result.idle) console.log(`${idleTable(result.idle)}\n`)
 }
 
-async function all(on: Platform, flags: RatesFlags, ends: (() => Promise<unknown>)[]): Promise<BenchResult> {
+async function all(on: Platform, flags: RatesFlags, ends: Ends): Promise<BenchResult> {
   const everything = !flags.rate && !flags.findMax && !flags.idle
   const result: BenchResult = {
     at: new Date().toISOString(),

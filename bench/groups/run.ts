@@ -2,7 +2,8 @@
 import { connect } from '../../client/index.ts'
 import { durabilityEmbedded, durabilityExternal, machine, writeResult } from '../report.ts'
 import { startChild } from '../support/child.ts'
-import { openPlatform, type Platform } from '../support/platform.ts'
+import { type Ends, onPlatform } from '../support/on-platform.ts'
+import type { Platform } from '../support/platform.ts'
 import { createProgress, grouped, ms } from '../support/table.ts'
 import { type Cost, costOf, type Scene, type Sending } from './cost.ts'
 import type { Answer, Order } from './protocol.ts'
@@ -35,44 +36,17 @@ const PAGE_SIZES = [100, 500]
 const sleep = (msToWait: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, msToWait))
 
 /** Answers the exit code. */
-export async function benchGroups(flags: GroupsFlags): Promise<number> {
-  let platform: Platform | undefined
-  const ends: (() => Promise<unknown>)[] = []
-  let ended: Promise<void> | undefined
-  const end = (): Promise<void> => {
-    ended ??= (async () => {
-      for (const one of ends.toReversed()) await one().catch(() => {})
-      console.log('  stopping …')
-      await platform?.stop()
-    })()
-    return ended
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void end().finally(() => process.exit(130)))
-  try {
-    platform = await openPlatform({
-      name: 'bench-groups',
-      say: (line) => console.log(line),
-      env: { LONGWIRE_LOG_LEVEL: 'warn' },
-    })
+export function benchGroups(flags: GroupsFlags): Promise<number> {
+  return onPlatform({ name: 'bench-groups' }, async (platform, ends) => {
     const result = await measure(platform, flags, ends)
     print(result)
     console.log(`  written to ${writeResult(result, 'groups')}`)
     for (const store of grown(result)) console.log(`  ✘ ${store}: a larger roster costs more writes`)
     return grown(result).length === 0 && [...result.costs, ...result.writes].every(isClean) ? 0 : 1
-  } catch (error) {
-    console.error(`\n  ${(error as Error).stack ?? String(error)}`)
-    return 1
-  } finally {
-    await end()
-  }
+  })
 }
 
-async function measure(
-  platform: Platform,
-  flags: GroupsFlags,
-  ends: (() => Promise<unknown>)[],
-): Promise<GroupsResult> {
+async function measure(platform: Platform, flags: GroupsFlags, ends: Ends): Promise<GroupsResult> {
   const prefix = `g${process.pid}-`
   const progress = createProgress(process.stdout)
   const stores = await openStores(platform)

@@ -3,7 +3,8 @@ import { connect, memoryStore } from '../../client/index.ts'
 import { p2pId } from '../../schemas/ids.ts'
 import { durabilityEmbedded, durabilityExternal, machine, writeResult } from '../report.ts'
 import { archivedMessages } from '../support/archive.ts'
-import { openPlatform, type Platform } from '../support/platform.ts'
+import { onPlatform } from '../support/on-platform.ts'
+import type { Platform } from '../support/platform.ts'
 import { createProgress, grouped, ms, table } from '../support/table.ts'
 import { type Login, logIn } from './device.ts'
 import { openProducer, type Producer } from './produce.ts'
@@ -38,38 +39,16 @@ const POLL_MS = 250
 const sleep = (msToWait: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, msToWait))
 
 /** Answers the exit code. */
-export async function benchOffline(flags: OfflineFlags): Promise<number> {
-  let platform: Platform | undefined
-  let producer: Producer | undefined
-  let ended: Promise<void> | undefined
-  const end = (): Promise<void> => {
-    ended ??= (async () => {
-      await producer?.close().catch(() => {})
-      console.log('  stopping …')
-      await platform?.stop()
-    })()
-    return ended
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void end().finally(() => process.exit(130)))
-  try {
-    platform = await openPlatform({
-      name: 'bench-offline',
-      say: (line) => console.log(line),
-      env: { LONGWIRE_LOG_LEVEL: 'warn' },
-    })
+export function benchOffline(flags: OfflineFlags): Promise<number> {
+  return onPlatform({ name: 'bench-offline' }, async (platform, ends) => {
     if (!platform.stores || !platform.clickhouse) throw new Error('the addresses of the stores are not known')
-    producer = await openProducer(platform.stores.kafka)
+    const producer = await openProducer(platform.stores.kafka)
+    ends.push(() => producer.close())
     const result = await measure(platform, producer, flags)
     print(result)
     console.log(`  written to ${writeResult(result, 'offline')}`)
     return grown(result.logins).length === 0 ? 0 : 1
-  } catch (error) {
-    console.error(`\n  ${(error as Error).stack ?? String(error)}`)
-    return 1
-  } finally {
-    await end()
-  }
+  })
 }
 
 async function measure(platform: Platform, producer: Producer, flags: OfflineFlags): Promise<OfflineResult> {
