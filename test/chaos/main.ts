@@ -68,6 +68,9 @@ const enginesDir = path.resolve(process.env.LONGWIRE_ENGINES ?? '.longwire/engin
 /** A broken build may never come to rest. */
 const brokenRestMsMax = 45_000
 
+/** How long the process may live on after its last line. */
+const lingerMsMax = 5_000
+
 let stop = async () => {}
 let interrupted = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -92,6 +95,12 @@ if (flags.broken === undefined) {
   }
   process.exitCode = await brokenRuns(named)
 }
+
+// Everything is stopped and every file is written: what still keeps the loop alive is told, and holds nobody up.
+setTimeout(() => {
+  say(`still open at the end: ${process.getActiveResourcesInfo().join(', ')}`)
+  process.exit()
+}, lingerMsMax).unref()
 
 async function soundRun(): Promise<number> {
   const size = flags.smoke ? smokeRun : fullRun
