@@ -28,6 +28,8 @@ const serverTypes: Record<ServerFrame['type'], true> = {
   historyResult: true,
   syncResult: true,
   lookupResult: true,
+  roomResult: true,
+  roomItems: true,
   error: true,
   bye: true,
 }

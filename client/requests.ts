@@ -23,6 +23,8 @@ interface Answers {
   history: ServerFrameOf<'historyResult'>
   sync: ServerFrameOf<'syncResult'>
   lookup: ServerFrameOf<'lookupResult'>
+  joinRoom: ServerFrameOf<'roomResult'>
+  leaveRoom: ServerFrameOf<'roomResult'>
 }
 /** An answer that came in several frames. */
 export interface Packed {

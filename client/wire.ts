@@ -32,6 +32,8 @@ type WithItems = {
   historyResult: Omit<ServerFrames['historyResult'], 'items'> & { items: Item[] }
   syncResult: Omit<ServerFrames['syncResult'], 'changes'> & { changes: Item[] }
   searchResult: Omit<Nullable<ServerFrames['searchResult']>, 'items'> & { items: Item[] }
+  roomResult: Omit<Nullable<ServerFrames['roomResult']>, 'items'> & { items: Item[] }
+  roomItems: Omit<ServerFrames['roomItems'], 'items'> & { items: Item[] }
   packed: Omit<ServerFrames['packed'], 'data'> & { data: Uint8Array }
 }
 export type ServerFrameOf<K extends keyof ServerFrames> = K extends keyof WithItems

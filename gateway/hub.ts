@@ -266,6 +266,8 @@ export function createHub(options: HubOptions): Hub {
           code: 'internal',
           message: codes.internal.text,
           reconnectAfterMs: null,
+          kickedBy: null,
+          challenge: null,
         })
         close(connection, 'internal')
       }

@@ -10,7 +10,10 @@ import { type Refusal, refuse } from './refusal.ts'
 import { problemIn, values } from './values.ts'
 
 /** Frames with an id that are answered from the read models. */
-export type RequestFrame = Exclude<Extract<ClientFrame, { id: number }>, { type: 'ping' | 'presence' }>
+export type RequestFrame = Exclude<
+  Extract<ClientFrame, { id: number }>,
+  { type: 'ping' | 'presence' | 'joinRoom' | 'leaveRoom' }
+>
 
 export type ReadRequest =
   | { readonly kind: 'heads' }

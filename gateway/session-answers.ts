@@ -1,6 +1,6 @@
 /** What a session says about what it was sent. Pure. */
 import { type CodeName, codes } from '../schemas/codes.ts'
-import type { ServerFrame } from '../schemas/frames.ts'
+import type { ServerFrame, ServerFrames } from '../schemas/frames.ts'
 import type { Refusal } from './refusal.ts'
 import type { Effect, Session, Step } from './session-types.ts'
 
@@ -12,11 +12,15 @@ export function bye(
   code: CodeName,
   reconnectAfterMs: number | null = null,
   message: string = codes[code].text,
+  more: Partial<Pick<ServerFrames['bye'], 'kickedBy' | 'challenge'>> = {},
 ): Step {
   return {
     session: closed,
     effects: [
-      { do: 'send', frame: { type: 'bye', code, message, reconnectAfterMs } },
+      {
+        do: 'send',
+        frame: { type: 'bye', code, message, reconnectAfterMs, kickedBy: null, challenge: null, ...more },
+      },
       { do: 'close', code },
     ],
   }

@@ -120,6 +120,9 @@ function onFrame(session: Open, frame: ClientFrame, content: ParsedContent | nul
       return onTyping(session, frame, now)
     case 'presence':
       return onPresence(session, frame, now)
+    case 'joinRoom':
+    case 'leaveRoom':
+      return withOther(session, now, () => [failed(frame.id, { code: 'unsupported' })])
     case 'heads':
     case 'conversations':
     case 'overview':

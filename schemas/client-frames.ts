@@ -20,6 +20,8 @@ export const clientFrames = {
     { name: 'deviceType', type: 'string' },
     { name: 'protocol', type: 'int' },
     { name: 'heartbeatMs', type: ['null', 'int'] },
+    /** The answer to the `challenge` of an earlier bye: what a captcha or an SMS code proves. */
+    { name: 'proof', type: optString },
   ]),
   send: frame('Send', [
     packId,
@@ -154,5 +156,12 @@ export const clientFrames = {
   ]),
   /** Was this packId of mine committed? Asked after pack_id_expired. */
   lookup: frame('Lookup', [id, conversationId, packId]),
+  /** A live room: out of the one that this connection was in, into this one. `newest`: messages to begin with. */
+  joinRoom: frame('JoinRoom', [
+    id,
+    { name: 'roomId', type: 'string' },
+    { name: 'newest', type: ['null', 'int'] },
+  ]),
+  leaveRoom: frame('LeaveRoom', [id]),
   logout: frame('Logout', [{ name: 'reason', type: optString }]),
 } as const

@@ -58,6 +58,14 @@ export const codes = {
   slow_consumer: { retry: 'reconnect', text: 'The connection did not take or acknowledge what was pushed.' },
   draining: { retry: 'reconnect', text: 'This gateway is going down; connect to another.' },
   kicked: { retry: 'never', text: 'Another login ended this one.' },
+  replaced: { retry: 'never', text: 'The same device has connected again.' },
+  token_revoked: {
+    retry: 'login',
+    text: 'The tokens of this user that were issued earlier are no longer valid.',
+  },
+  proof_required: { retry: 'login', text: 'The login needs a proof; see challenge.' },
+  login_refused: { retry: 'never', text: 'This login was refused.' },
+  no_such_session: { retry: 'reconnect', text: 'There is no such polling session here; log in again.' },
   // the moment
   unavailable: { retry: 'same', text: 'A part of the platform does not answer; send again.' },
   overloaded: { retry: 'same', text: 'The platform sheds load; send again later.' },

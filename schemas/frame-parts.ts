@@ -77,6 +77,18 @@ export const itemSchema = {
   ],
 } as const
 
+/** The device whose login ended another's connection. */
+export const kickerSchema = {
+  type: 'record',
+  name: 'Kicker',
+  namespace: ns,
+  fields: [
+    { name: 'deviceId', type: 'string' },
+    { name: 'deviceType', type: 'string' },
+    { name: 'loginAt', type: 'long' },
+  ],
+} as const
+
 export const ackSchema = {
   type: 'record',
   name: 'AckEntry',

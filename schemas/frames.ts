@@ -10,6 +10,7 @@ import {
   type headSchema,
   itemSchema,
   type joinRequestSchema,
+  type kickerSchema,
   type memberSchema,
   type presenceSchema,
   type profileSchema,
@@ -39,5 +40,6 @@ export type Reaction = Infer<typeof reactionSchema>
 export type Relation = Infer<typeof relationSchema>
 export type Profile = Infer<typeof profileSchema>
 export type Setting = Infer<typeof settingSchema>
+export type Kicker = Infer<typeof kickerSchema>
 export type Presence = Infer<typeof presenceSchema>
 export const itemCodec = codec(itemSchema)

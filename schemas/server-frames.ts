@@ -6,6 +6,7 @@ import {
   id,
   itemSchema,
   joinRequestSchema,
+  kickerSchema,
   memberSchema,
   optLong,
   optString,
@@ -171,6 +172,23 @@ export const serverFrames = {
     { name: 'ordinal', type: optLong },
     { name: 'time', type: optLong },
   ]),
+  /**
+   * Of joinRoom and leaveRoom: from here on the messages of this room come, and of no other; null: of none. The items are the
+   * newest up to `headSeq`.
+   */
+  roomResult: frame('RoomResult', [
+    id,
+    { name: 'conversationId', type: optString },
+    { name: 'partial', type: 'boolean' },
+    { name: 'headSeq', type: 'long' },
+    { name: 'items', type: { type: 'array', items: itemSchema } },
+  ]),
+  /** Messages of the room, merged under load. Not acknowledged; `skipped`: as many before these were left out. */
+  roomItems: frame('RoomItems', [
+    conversationId,
+    { name: 'skipped', type: 'long' },
+    { name: 'items', type: { type: 'array', items: itemSchema } },
+  ]),
   /** A request failed (its id), or the frame could not be read (id null). */
   error: frame('Error', [
     { name: 'id', type: optLong },
@@ -183,5 +201,9 @@ export const serverFrames = {
     { name: 'code', type: 'string' },
     { name: 'message', type: 'string' },
     { name: 'reconnectAfterMs', type: optLong },
+    /** Of kicked: the login that took its place. */
+    { name: 'kickedBy', type: ['null', kickerSchema] },
+    /** Of proof_required: JSON text of what must be solved; the answer goes into the next login's `proof`. */
+    { name: 'challenge', type: optString },
   ]),
 } as const

@@ -19,6 +19,8 @@ export function encodeJson(frame: ServerFrame): string {
     case 'syncResult':
       return withList(frame, 'changes', frame.changes.map(itemJson))
     case 'searchResult':
+    case 'roomResult':
+    case 'roomItems':
       return withList(frame, 'items', frame.items.map(itemJson))
     case 'packed':
       return `{"type":"packed","id":${frame.id},"last":${frame.last},"data":"${frame.data.toString('base64')}"}`

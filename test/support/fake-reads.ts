@@ -190,6 +190,9 @@ export function answerOf(of: FakePlatform, user: string, frame: Request, partial
       const { seq, ordinal, time } = found ?? {}
       return { type: 'lookupResult', id, partial, seq, ordinal, time }
     }
+    case 'joinRoom':
+    case 'leaveRoom':
+      return refuse('unsupported')
     case 'group':
       return groupOf(of, user, frame.conversationId, id, partial) ?? refuse('not_member')
     case 'members': {

@@ -65,7 +65,15 @@ const askedTypes = (Object.keys(clientFrames) as ClientFrame['type'][]).filter(
 const open: readonly Input[] = [
   {
     kind: 'frame',
-    frame: { type: 'login', token: 't', deviceId: 'd', deviceType: 'x', protocol: 1, heartbeatMs: null },
+    frame: {
+      type: 'login',
+      token: 't',
+      deviceId: 'd',
+      deviceType: 'x',
+      protocol: 1,
+      heartbeatMs: null,
+      proof: null,
+    },
     content: null,
   },
   {

@@ -17,6 +17,7 @@ const login = (part: Partial<ClientFrames['login']> = {}): Input =>
     deviceType: 'web',
     protocol: 1,
     heartbeatMs: null,
+    proof: null,
     ...part,
   })
 const frame = (of: ClientFrame, value: unknown = null): Input => ({

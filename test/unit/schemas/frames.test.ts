@@ -19,7 +19,14 @@ describe('frames', () => {
   test('go through Avro and back', () => {
     const frame = { packId: 'p', code: 'too_old', message: 'm', retryAfterMs: null }
     expect(open(serverFrames.rejected, seal(serverFrames.rejected, frame), none)).toEqual(frame)
-    const login = { token: 't', deviceId: 'd', deviceType: 'web', protocol: 1, heartbeatMs: 30_000 }
+    const login = {
+      token: 't',
+      deviceId: 'd',
+      deviceType: 'web',
+      protocol: 1,
+      heartbeatMs: 30_000,
+      proof: null,
+    }
     expect(clientFrames.login.decode(clientFrames.login.encode(login))).toEqual(login)
   })
 
