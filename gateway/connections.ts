@@ -18,10 +18,20 @@ export interface Socket {
   end(code: number, reason: string): void
 }
 
+export type TransportName = 'ws' | 'omtp' | 'poll'
+
+/** Where a connection comes from and by what. */
+export interface Origin {
+  /** Of the client as the gateway sees it; '' where there is none. */
+  readonly address: string
+  readonly transport: TransportName
+}
+
 /** Shell record of one connection. Small when idle: push state and outbox exist only while needed. */
 export interface Connection {
   readonly id: string
   readonly codec: FrameCodec
+  readonly origin: Origin
   /** Null once it is closed; never used after that, whatever was still awaited. */
   socket: Socket | null
   session: Session

@@ -9,7 +9,7 @@ import type { Clock, Logger } from '../schemas/ports.ts'
 import type { ChannelUsers } from './channel-users.ts'
 import { closeCodeOf } from './close-codes.ts'
 import type { CommandSink } from './commands.ts'
-import { type Connection, type Connections, mayObserve, type Socket } from './connections.ts'
+import { type Connection, type Connections, mayObserve, type Origin, type Socket } from './connections.ts'
 import type { Counters } from './counters.ts'
 import { frameCodecs } from './frames/codecs.ts'
 import { type Encoding, unreadable } from './frames/frame-codec.ts'
@@ -56,7 +56,7 @@ export interface HubOptions {
 }
 
 export interface Hub {
-  connected(socket: Socket, encoding: Encoding): Connection
+  connected(socket: Socket, encoding: Encoding, origin: Origin): Connection
   /** `bytes` may be reused by the caller afterwards. */
   received(connection: Connection, bytes: Buffer): void
   /** The transport has closed; the last call for this connection. */
@@ -233,10 +233,11 @@ export function createHub(options: HubOptions): Hub {
   }
 
   return {
-    connected(socket, encoding) {
+    connected(socket, encoding, origin) {
       const connection: Connection = {
         id: `${options.boot}-${(opened++).toString(36)}`,
         codec: frameCodecs[encoding],
+        origin,
         socket,
         session: newSession(clock.now()),
         user: null,

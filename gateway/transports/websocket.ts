@@ -113,7 +113,10 @@ export async function openPublicPort(options: PublicPortOptions): Promise<Public
       const data = ws.getUserData()
       data.seat = addresses.take(data.address)
       data.socket = liveSocket(ws, data.encoding === 'avro', data.seat)
-      data.connection = hub.connected(data.socket, data.encoding)
+      data.connection = hub.connected(data.socket, data.encoding, {
+        address: data.address,
+        transport: 'ws',
+      })
     },
     message(ws, message, isBinary) {
       const { connection, encoding } = ws.getUserData()

@@ -28,6 +28,7 @@ export function connect(
   const connection: Connection = {
     id,
     codec: frameCodecs.json,
+    origin: { address: '127.0.0.1', transport: 'ws' },
     socket: { ...deaf, ...part.socket },
     session: session(part.phase ?? 'open', part.rights),
     user: null,

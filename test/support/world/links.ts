@@ -80,6 +80,7 @@ export function createLinks(clock: Clock, random: Random): Links {
           },
         },
         'json',
+        { address: '127.0.0.1', transport: 'ws' },
       )
       handlers.open()
     })
