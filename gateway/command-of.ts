@@ -19,7 +19,7 @@ import type { Command, Target } from '../schemas/records.ts'
 import { payloadOf } from './command-payload.ts'
 import type { ParsedContent } from './frames/frame-codec.ts'
 import { type Refusal, refuse } from './refusal.ts'
-import type { Right } from './tokens.ts'
+import type { Right } from './tokens/verdict.ts'
 
 export interface Author {
   readonly userId: string

@@ -20,7 +20,7 @@ import { createPresence } from './presence.ts'
 import { createReading } from './reading.ts'
 import { createRegistry } from './registry.ts'
 import { createSignals } from './signals.ts'
-import type { TokenVerifier } from './tokens.ts'
+import type { TokenVerifier } from './tokens/verdict.ts'
 import { createTyping } from './typing.ts'
 
 export interface GatewayOptions {

@@ -9,10 +9,12 @@ import { checkTopics, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
 import { ensureTokenSecretFile, readTokenSecret } from '../infra/token-secret.ts'
 import { readModels } from '../projections/reads.ts'
+import { limits } from '../schemas/limits.ts'
 import { Fault } from '../schemas/ports.ts'
 import { newBoot, startGateway } from './gateway.ts'
 import { originsOf } from './origins.ts'
-import { verifier } from './tokens.ts'
+import { verifier } from './tokens/verifier.ts'
+import { createAddresses } from './transports/addresses.ts'
 import { openPublicPort } from './transports/websocket.ts'
 
 const PAGE_FOLDER = path.join(import.meta.dirname, '../web/dist')
@@ -60,6 +62,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
       role.failed(new Fault('fenced', line, { retriable: false }))
     },
   })
+  const addresses = createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax)
   const page = config.publicUrl === undefined ? [] : [config.publicUrl]
   const publicPort = await openPublicPort({
     host,
@@ -68,6 +71,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     heartbeatMs,
     staticFolder: PAGE_FOLDER,
     hub: gateway.hub,
+    addresses,
     log,
   })
   const report = startReport({

@@ -6,7 +6,7 @@ import type { Bucket } from './bucket.ts'
 import type { CommandDraft } from './command-of.ts'
 import type { ParsedContent, Unreadable } from './frames/frame-codec.ts'
 import type { ReadRequest } from './requests.ts'
-import type { Right, Verdict } from './tokens.ts'
+import type { Right, Verdict } from './tokens/verdict.ts'
 
 export interface Device {
   readonly deviceId: string

@@ -1,6 +1,7 @@
 /** `npm run -s token -- USER [--right observe]`: prints a development token for one user and nothing else. */
 import { Command, InvalidArgumentError } from 'commander'
-import { mintToken, type Right, tokenRights } from '../gateway/tokens.ts'
+import { mintToken } from '../gateway/tokens/mint.ts'
+import { type Right, tokenRights } from '../gateway/tokens/verdict.ts'
 import { loadConfig } from './config.ts'
 import { ensureTokenSecretFile, readTokenSecret } from './token-secret.ts'
 

@@ -1,5 +1,5 @@
 /** The process of listeners: counts who got which message, once and in order, and how late. */
-import { mintToken } from '../../gateway/tokens.ts'
+import { mintToken } from '../../gateway/tokens/mint.ts'
 import { serve } from '../support/child.ts'
 import { createSamples, type Samples } from '../support/samples.ts'
 import { type Listener, openListener } from './listener.ts'

@@ -1,6 +1,6 @@
 /** The connections of one load process, in pairs that talk to each other. */
 import { type Client, connect, type Message } from '../../client/index.ts'
-import { mintToken } from '../../gateway/tokens.ts'
+import { mintToken } from '../../gateway/tokens/mint.ts'
 import { LeanSocket } from './lean-socket.ts'
 import type { Order } from './protocol.ts'
 

@@ -20,7 +20,7 @@ import type { Connection, Socket } from '../connections.ts'
 import type { Encoding } from '../frames/frame-codec.ts'
 import type { Hub } from '../hub.ts'
 import { originAllowed } from '../origins.ts'
-import { type AddressSeat, createAddresses } from './addresses.ts'
+import { type Addresses, type AddressSeat, plainAddress } from './addresses.ts'
 import { loadStaticFiles, type StaticFile, securityHeaders } from './static-files.ts'
 
 export interface PublicPort {
@@ -39,6 +39,8 @@ export interface PublicPortOptions {
   readonly heartbeatMs: number
   readonly staticFolder: string
   readonly hub: Hub
+  /** Shared with the other transports. */
+  readonly addresses: Addresses
   readonly log: Logger
 }
 
@@ -61,8 +63,7 @@ const idleTimeoutSec = (heartbeatMs: number): number =>
 
 /** Rejects with one line when the port cannot be had. */
 export async function openPublicPort(options: PublicPortOptions): Promise<PublicPort> {
-  const { hub, log } = options
-  const addresses = createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax)
+  const { addresses, hub, log } = options
   let files = loadStaticFiles(options.staticFolder)
   let accepting = true
   let listening: us_listen_socket | null = null
@@ -232,7 +233,7 @@ function liveSocket(ws: WebSocket<UserData>, binary: boolean, seat: AddressSeat)
 }
 
 const text = new TextDecoder()
-const addressOf = (res: HttpResponse): string => text.decode(res.getRemoteAddressAsText())
+const addressOf = (res: HttpResponse): string => plainAddress(text.decode(res.getRemoteAddressAsText()))
 
 /** '' when none was offered; null when none of those offered is ours. */
 function subprotocolOf(offered: string): string | null {

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { mintToken } from '../../gateway/tokens.ts'
+import { mintToken } from '../../gateway/tokens/mint.ts'
 import type { Cluster } from './cluster.ts'
 import type { FromLoad, LoadConfig, LoadStats, ToLoad } from './load/protocol.ts'
 import type { RunSettings } from './settings.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Right } from '../../gateway/tokens.ts'
+import type { Right } from '../../gateway/tokens/verdict.ts'
 import { allOf, closeAll, listed, type Person, personOf, textsOf, toldOf, until } from '../support/person.ts'
 import { type ExtraGateway, type Platform, startPlatform } from '../support/platform.ts'
 

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from '../../client/index.ts'
-import type { Right } from '../../gateway/tokens.ts'
+import type { Right } from '../../gateway/tokens/verdict.ts'
 import { launchBrowser } from '../support/browser.ts'
 import { choose, openChat, openRow, pageLogin, row, say, shows } from '../support/page.ts'
 import { type Platform, startPlatform } from '../support/platform.ts'

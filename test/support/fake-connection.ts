@@ -1,7 +1,7 @@
 /** Connections of a gateway without a transport: for tests of what lies behind it. */
 import type { Connection, Connections, Socket } from '../../gateway/connections.ts'
 import { frameCodecs } from '../../gateway/frames/codecs.ts'
-import type { Right } from '../../gateway/tokens.ts'
+import type { Right } from '../../gateway/tokens/verdict.ts'
 import type { OnlineEntry } from '../../processors/fanout/ports.ts'
 
 export type Phase = Connection['session']['phase']
@@ -10,7 +10,13 @@ export type Phase = Connection['session']['phase']
 export const session = (phase: Phase, rights: readonly Right[] = []) =>
   ({ phase, rights }) as unknown as Connection['session']
 
-const deaf: Socket = { send: () => true, cork: (fn) => fn(), buffered: () => 0, entered() {}, end() {} }
+const deaf: Socket = {
+  send: () => true,
+  cork: (fn) => fn(),
+  buffered: () => 0,
+  entered() {},
+  end() {},
+}
 let made = 0
 
 /** A connection of this user, logged in unless told otherwise. */

@@ -83,6 +83,7 @@ export async function rawClient(
         deviceType: 'test',
         protocol: PROTOCOL_VERSION,
         heartbeatMs: null,
+        proof: null,
         ...part,
       })
     },

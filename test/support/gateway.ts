@@ -1,7 +1,10 @@
 /** A gateway on the log in memory with real sockets, the other roles played by the test. */
 
 import { startGateway } from '../../gateway/gateway.ts'
-import { mintToken, type Right, verifier } from '../../gateway/tokens.ts'
+import { mintToken } from '../../gateway/tokens/mint.ts'
+import type { Right } from '../../gateway/tokens/verdict.ts'
+import { verifier } from '../../gateway/tokens/verifier.ts'
+import { createAddresses } from '../../gateway/transports/addresses.ts'
 import { openPublicPort } from '../../gateway/transports/websocket.ts'
 import { systemClock } from '../../infra/clock.ts'
 import { silentLog } from '../../infra/log.ts'
@@ -13,6 +16,7 @@ import type { SignalBus } from '../../infra/redis/signal-bus.ts'
 import type { ReadModels } from '../../projections/reads.ts'
 import { seal } from '../../schemas/avro.ts'
 import { encodeEventPayload, openCommand, sealEnvelope } from '../../schemas/codec.ts'
+import { limits } from '../../schemas/limits.ts'
 import type { Clock, LogStore } from '../../schemas/ports.ts'
 import {
   type Answer,
@@ -139,6 +143,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     heartbeatMs,
     staticFolder: options.staticFolder ?? '/nonexistent',
     hub: gateway.hub,
+    addresses: createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax),
     log: silentLog,
   })
   const appender = await store.appender('test')

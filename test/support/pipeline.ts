@@ -4,7 +4,10 @@
  */
 import type { Counters } from '../../gateway/counters.ts'
 import { newBoot, startGateway } from '../../gateway/gateway.ts'
-import { mintToken, type Right, verifier } from '../../gateway/tokens.ts'
+import { mintToken } from '../../gateway/tokens/mint.ts'
+import type { Right } from '../../gateway/tokens/verdict.ts'
+import { verifier } from '../../gateway/tokens/verifier.ts'
+import { createAddresses } from '../../gateway/transports/addresses.ts'
 import { openPublicPort } from '../../gateway/transports/websocket.ts'
 import { systemClock } from '../../infra/clock.ts'
 import { silentLog } from '../../infra/log.ts'
@@ -23,6 +26,7 @@ import type { RedisPort } from '../../projections/ports.ts'
 import { createReader } from '../../projections/reader.ts'
 import { readModels } from '../../projections/reads.ts'
 import type { ServerFrame } from '../../schemas/frames.ts'
+import { limits } from '../../schemas/limits.ts'
 import type { Fault } from '../../schemas/ports.ts'
 import { sharedTopics, topics } from '../../schemas/topics.ts'
 import { defaultWindows } from '../../schemas/windows.ts'
@@ -129,6 +133,7 @@ export async function startPipeline(gateways = 3, windows = defaultWindows): Pro
         heartbeatMs: 60_000,
         staticFolder: '/nonexistent',
         hub: gateway.hub,
+        addresses: createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax),
         log: silentLog,
       })
       return { gateway, port }

@@ -1,6 +1,6 @@
 /** Who is told that a friend is online, types or has another profile: through all roles, on sockets that read and one that does not. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mintToken } from '../../../gateway/tokens.ts'
+import { mintToken } from '../../../gateway/tokens/mint.ts'
 import type { ServerFrame } from '../../../schemas/frames.ts'
 import { type DeafClient, deafClient } from '../../support/deaf-client.ts'
 import { newPackId, secret, until } from '../../support/gateway.ts'

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { mintToken, verifier } from '../../../gateway/tokens.ts'
+import { mintToken } from '../../../gateway/tokens/mint.ts'
+import { verifier } from '../../../gateway/tokens/verifier.ts'
 
 const secret = Buffer.from('0123456789abcdef0123456789abcdef')
 const now = 1_800_000_000_000

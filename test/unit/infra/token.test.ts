@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { verifier } from '../../../gateway/tokens.ts'
+import { verifier } from '../../../gateway/tokens/verifier.ts'
 
 const dataDir = mkdtempSync(path.join(tmpdir(), 'longwire-token-'))
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }))
