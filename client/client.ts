@@ -21,16 +21,15 @@ import { createRequests } from './requests.ts'
 import { createSettings } from './settings.ts'
 import { memoryStore } from './store.ts'
 import { createStreams } from './streams.ts'
-import type { OpenTransport } from './transport.ts'
+import type { Ways } from './transports.ts'
 import { createTyping } from './typing.ts'
-import type { FrameCodec, ServerFrame } from './wire.ts'
+import type { ServerFrame } from './wire.ts'
 
 export interface Environment {
   readonly clock: Clock
   readonly random: () => number
   readonly randomBytes: (bytes: number) => Uint8Array
-  readonly open: OpenTransport
-  readonly codec: FrameCodec
+  readonly ways: Ways
   readonly deviceType: string
   readonly onWake: (wake: () => void) => () => void
   /** Takes what a handler of the user threw. */
@@ -68,8 +67,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
   const connection = createConnection({
     clock,
     random,
-    open: env.open,
-    codec: env.codec,
+    ways: env.ways,
     addresses: typeof options.url === 'string' ? [options.url] : options.url,
     token: options.token,
     deviceId,

@@ -9,7 +9,8 @@ import { defaultWindows } from '../schemas/windows.ts'
 import type { Kicked, State, StateChange, Windows } from './api.ts'
 import { jitteredMs } from './backoff.ts'
 import { LongwireError, retryOf } from './error.ts'
-import type { OpenTransport, Transport } from './transport.ts'
+import type { Transport } from './transport.ts'
+import type { Ways } from './transports.ts'
 import type { ClientFrame, FrameCodec, ServerFrame, ServerFrameOf } from './wire.ts'
 
 /** From opening a socket to welcome. */
@@ -25,8 +26,7 @@ const LOGIN_REFUSALS_MAX = 2
 export interface ConnectionDeps {
   readonly clock: Clock
   readonly random: () => number
-  readonly open: OpenTransport
-  readonly codec: FrameCodec
+  readonly ways: Ways
   readonly addresses: readonly string[]
   readonly token: string | (() => string | Promise<string>)
   readonly deviceId: string
@@ -63,6 +63,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
   const { clock } = deps
   let state: State = 'connecting'
   let transport: Transport | null = null
+  let codec: FrameCodec | null = null
   // Callbacks of an earlier attempt must not touch a later one.
   let attempt = 0
   let failures = 0
@@ -118,11 +119,13 @@ export function createConnection(deps: ConnectionDeps): Connection {
     const live = (): boolean => attempt === mine && state !== 'closed'
     change('connecting')
     cancelTimer = clock.after(LOGIN_MS_MAX, () => live() && retry('lost', null))
-    const opened = deps.open(addressNow(), deps.codec.subprotocol, {
+    const way = deps.ways(addressNow())
+    codec = way.codec
+    const opened = way.open(addressNow(), way.codec.subprotocol, {
       open: () => void login(live),
       data(data) {
         if (!live()) return
-        const frame = deps.codec.decode(data)
+        const frame = way.codec.decode(data)
         if (frame) heard(frame)
       },
       closed: () => live() && retry('lost', null),
@@ -146,7 +149,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
   }
 
   function write(frame: ClientFrame): boolean {
-    return transport?.send(deps.codec.encode(frame)) ?? false
+    return codec !== null && (transport?.send(codec.encode(frame)) ?? false)
   }
 
   function heard(frame: ServerFrame): void {

@@ -1,12 +1,10 @@
 /** Longwire's client, for browsers and for Node 22 or newer (any runtime with a global WebSocket, or one that is passed in). */
 import type { Client, ConnectOptions } from './api.ts'
 import { connectWith } from './client.ts'
-import { jsonCodec } from './codec-json.ts'
 import { isBrowser, onWake } from './environment.ts'
-import { LongwireError } from './error.ts'
 import { randomBytes } from './pack-id.ts'
 import { sharedClock } from './timers.ts'
-import { type WebSocketConstructor, webSocketTransport } from './transport.ts'
+import { waysFor } from './transports.ts'
 
 export type * from './api.ts'
 export { LongwireError } from './error.ts'
@@ -18,17 +16,12 @@ const clock = sharedClock()
 
 /** Logs in and resolves when online. Rejects when the login is refused, or nothing answered in connectTimeoutMs. */
 export async function connect(options: ConnectOptions): Promise<Client> {
-  const Socket = options.WebSocket ?? (globalThis.WebSocket as WebSocketConstructor | undefined)
-  if (!Socket)
-    throw new LongwireError('bad_call', 'This runtime has no WebSocket: pass one (Node 22 has one).')
-  // Avro comes only when asked for, and a browser bundle leaves the file out.
-  const codec = options.codec === 'avro' ? (await import('./codec-avro.ts')).avroCodec : jsonCodec
+  const ways = await waysFor(options)
   return connectWith(options, {
     clock,
     random: Math.random,
     randomBytes,
-    open: webSocketTransport(Socket),
-    codec,
+    ways,
     deviceType: isBrowser() ? 'web' : 'node',
     onWake,
     report(error) {

@@ -37,6 +37,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     dataDir: path.resolve(parsed.dataDir),
     enginesDir: path.resolve(parsed.enginesDir),
     tokenSecretFile: absolute(parsed.tokenSecretFile),
+    tlsCertFile: absolute(parsed.tlsCertFile),
+    tlsKeyFile: absolute(parsed.tlsKeyFile),
     kafkaTlsCaFile: absolute(parsed.kafkaTlsCaFile),
     kafkaPasswordFile: absolute(parsed.kafkaPasswordFile),
     kafkaTls: parsed.kafkaTls || parsed.kafkaTlsCaFile !== undefined,
@@ -126,8 +128,17 @@ function checkTogether(c: Parsed): void {
       `${prefix}KAFKA_REPLICATION is ${c.kafkaReplication}: the embedded Kafka is one broker; set ${prefix}KAFKA to a cluster`,
     )
   }
-  if (c.port !== 0 && c.port === c.apiPort) {
-    refuse(`${prefix}API_PORT is ${c.apiPort}: must differ from ${prefix}PORT`)
+  const ports = [
+    ['PORT', c.port],
+    ['OMTP_PORT', c.omtpPort],
+    ['API_PORT', c.apiPort],
+  ] as const
+  ports.forEach(([name, port], i) => {
+    const same = ports.slice(0, i).find(([, other]) => port !== 0 && port === other)
+    if (same) refuse(`${prefix}${name} is ${port}: must differ from ${prefix}${same[0]}`)
+  })
+  if ((c.tlsCertFile === undefined) !== (c.tlsKeyFile === undefined)) {
+    refuse(`${prefix}TLS_CERT_FILE and ${prefix}TLS_KEY_FILE: set both or neither`)
   }
   if ((c.kafkaUsername === undefined) !== (c.kafkaPasswordFile === undefined)) {
     refuse(`${prefix}KAFKA_USERNAME and ${prefix}KAFKA_PASSWORD_FILE: set both or neither`)

@@ -78,6 +78,21 @@ export const settings = {
   port: setting('PORT', wholeNumber(0, 65535), 'a port from 0 to 65535', 'Public port: page, `/ws`, health', {
     fallback: '8080',
   }),
+  omtpPort: setting(
+    'OMTP_PORT',
+    wholeNumber(0, 65535),
+    'a port from 0 to 65535; 0 = any free one',
+    'OMTP over TCP, at HOST',
+    { fallback: '9110' },
+  ),
+  tlsCertFile: setting(
+    'TLS_CERT_FILE',
+    text,
+    'a PEM file, with LONGWIRE_TLS_KEY_FILE',
+    'Certificate, with its chain, of the ports for clients: they speak TLS (1.2 or newer) only',
+    { fallbackText: 'no TLS' },
+  ),
+  tlsKeyFile: setting('TLS_KEY_FILE', text, 'a PEM file', 'Private key of the certificate'),
   apiHost: setting('API_HOST', text, 'an address to listen on', 'Address of the API port', {
     fallback: '127.0.0.1',
   }),

@@ -70,12 +70,14 @@ async function start(given: Config): Promise<void> {
 
 /** Checks the ports before anything slow begins; 0 becomes a free one. */
 async function withPorts(config: Config): Promise<Config> {
-  const [free = 0, freeApi = 0] = await freePorts(2)
+  const [free = 0, freeApi = 0, freeOmtp = 0] = await freePorts(3)
   const port = config.port || free
   const apiPort = config.apiPort || freeApi
+  const omtpPort = config.omtpPort || freeOmtp
   for (const [name, value, host] of [
     ['LONGWIRE_PORT', port, config.host],
     ['LONGWIRE_API_PORT', apiPort, config.apiHost],
+    ['LONGWIRE_OMTP_PORT', omtpPort, config.host],
   ] as const) {
     if (!(await isPortFree(value, host))) {
       throw new ConfigError(
@@ -83,7 +85,7 @@ async function withPorts(config: Config): Promise<Config> {
       )
     }
   }
-  return { ...config, port, apiPort }
+  return { ...config, port, apiPort, omtpPort }
 }
 
 /** Bundles web/ into the folder that gateways serve. */
@@ -171,6 +173,7 @@ function roleEnv(config: Config, engines: Embedded<Need>): Record<string, string
     LONGWIRE_ENGINES: config.enginesDir,
     LONGWIRE_PORT: String(config.port),
     LONGWIRE_API_PORT: String(config.apiPort),
+    LONGWIRE_OMTP_PORT: String(config.omtpPort),
     LONGWIRE_KAFKA: kafka.join(','),
     LONGWIRE_REDIS: redis.join(','),
     LONGWIRE_CLICKHOUSE: config.clickhouse ?? engines.clickhouse?.url ?? '',

@@ -72,6 +72,7 @@ async function startPrivate(
     LONGWIRE_HOST: '127.0.0.1',
     LONGWIRE_PORT: String(port),
     LONGWIRE_API_PORT: String(apiPort),
+    LONGWIRE_OMTP_PORT: '0',
   }
   const config = loadConfig(starting)
   const child = spawn(process.execPath, [path.resolve(import.meta.dirname, '../../infra/start.ts')], {

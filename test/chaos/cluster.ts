@@ -97,6 +97,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
             LONGWIRE_GATEWAY_ID: `gw-${index}`,
             LONGWIRE_PORT: String(port),
             LONGWIRE_API_PORT: String(apiPort),
+            LONGWIRE_OMTP_PORT: '0',
           })
           urls.push(`ws://127.0.0.1:${port}/ws`)
           ready.push(`http://127.0.0.1:${apiPort}/ready`)

@@ -10,7 +10,13 @@ const root = path.resolve(import.meta.dirname, '../..')
 /** Resolves to what it printed and its exit code. */
 async function run(...args: string[]): Promise<{ code: number | null; printed: string }> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'longwire-'))
-  const env = { ...process.env, LONGWIRE_DATA: dataDir, LONGWIRE_PORT: '0', LONGWIRE_API_PORT: '0' }
+  const env = {
+    ...process.env,
+    LONGWIRE_DATA: dataDir,
+    LONGWIRE_PORT: '0',
+    LONGWIRE_API_PORT: '0',
+    LONGWIRE_OMTP_PORT: '0',
+  }
   const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
   for (const stream of [child.stdout, child.stderr])

@@ -49,7 +49,7 @@ export async function startPlatform(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Platform> {
   const data = dataDir ?? (await mkdtemp(path.join(tmpdir(), 'longwire-')))
-  const own = { LONGWIRE_DATA: data, LONGWIRE_PORT: '0', LONGWIRE_API_PORT: '0' }
+  const own = { LONGWIRE_DATA: data, LONGWIRE_PORT: '0', LONGWIRE_API_PORT: '0', LONGWIRE_OMTP_PORT: '0' }
   const env = { ...process.env, ...own, ...settings }
   // The engines are downloaded once for all data folders.
   const child = spawn(process.execPath, ['infra/start.ts'], {
@@ -121,6 +121,7 @@ async function startGateway(id: string, dataDir: string): Promise<ExtraGateway> 
     LONGWIRE_GATEWAY_ID: id,
     LONGWIRE_PORT: String(port),
     LONGWIRE_API_PORT: String(apiPort),
+    LONGWIRE_OMTP_PORT: '0',
   }
   const child = spawn(process.execPath, ['gateway/main.ts'], {
     cwd: root,
