@@ -7,13 +7,13 @@ import { createRedisOnlineMap } from '../infra/redis/online-map.ts'
 import { createRedisSignalBus } from '../infra/redis/signal-bus.ts'
 import { checkTopics, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
-import { ensureTokenSecretFile, readTokenSecret } from '../infra/token-secret.ts'
 import { readModels } from '../projections/reads.ts'
 import { limits } from '../schemas/limits.ts'
 import { Fault } from '../schemas/ports.ts'
 import { newBoot, startGateway } from './gateway.ts'
 import { originsOf } from './origins.ts'
-import { verifier } from './tokens/verifier.ts'
+import { keysOf } from './tokens/setup.ts'
+import { createVerifier } from './tokens/verifier.ts'
 import { createAddresses } from './transports/addresses.ts'
 import { openPublicPort } from './transports/websocket.ts'
 
@@ -22,7 +22,7 @@ const PAGE_FOLDER = path.join(import.meta.dirname, '../web/dist')
 await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
   const { config, log, clock, metrics, name, steps } = role
   const { gatewayId, heartbeatMs, host, partitions, recallWindowMs, editWindowMs } = config
-  const secret = readTokenSecret(ensureTokenSecretFile(config))
+  const keys = keysOf(config, { clock, random: Math.random, log })
   const store = role.store('gateway')
   await checkTopics(store, partitions)
   const redis = createRedis(redisOptions(config, name), log)
@@ -48,7 +48,13 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
       clock,
       policies: { p2p: config.storeP2p, group: config.storeGroup },
     }),
-    tokens: verifier(secret, clock),
+    tokens: createVerifier({
+      keys,
+      issuer: config.tokenIssuer,
+      audience: config.tokenAudience,
+      clock,
+      onRefused: (reason) => metrics.inc('longwire_gateway_token_refused_total', 1, { reason }),
+    }),
     clock,
     log,
     metrics,
@@ -82,7 +88,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     host: config.apiHost,
     port: config.apiPort,
     counts: () => Object.fromEntries(Object.entries(gateway.counters).map(([k, v]) => [`gateway_${k}`, v])),
-    levels: gateway.levels,
+    levels: () => ({ ...gateway.levels(), gateway_token_keys_age_ms: keys.ageMs() }),
     ready: gateway.ready,
   })
   log.info({ gatewayId, boot, host, port: publicPort.port, heartbeatMs }, 'started')
@@ -91,6 +97,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     { name: 'connections', stop: () => (fenced ? undefined : gateway.drain()), deadlineMs: 20_000 },
     { name: 'public port', stop: () => publicPort.close() },
     { name: 'gateway', stop: () => gateway.stop(!fenced) },
+    { name: 'token keys', stop: () => keys.stop() },
     { name: 'report', stop: () => report.stop() },
     { name: 'signals', stop: () => bus.close() },
     { name: 'redis', stop: () => redis.close() },

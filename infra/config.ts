@@ -39,6 +39,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     tokenSecretFile: absolute(parsed.tokenSecretFile),
     tlsCertFile: absolute(parsed.tlsCertFile),
     tlsKeyFile: absolute(parsed.tlsKeyFile),
+    jwksFile: absolute(parsed.jwksFile),
     kafkaTlsCaFile: absolute(parsed.kafkaTlsCaFile),
     kafkaPasswordFile: absolute(parsed.kafkaPasswordFile),
     kafkaTls: parsed.kafkaTls || parsed.kafkaTlsCaFile !== undefined,
@@ -113,9 +114,12 @@ function checkTogether(c: Parsed): void {
   const refuse = (line: string): never => {
     throw new ConfigError(line)
   }
-  if (external.length > 0 && c.tokenSecretFile === undefined) {
+  if (c.jwksUrl !== undefined && c.jwksFile !== undefined)
+    refuse(`${prefix}JWKS_URL and ${prefix}JWKS_FILE: set one of them`)
+  const hasJwks = c.jwksUrl !== undefined || c.jwksFile !== undefined
+  if (external.length > 0 && c.tokenSecretFile === undefined && !hasJwks) {
     refuse(
-      `${prefix}TOKEN_SECRET_FILE must be set when a service is external (${external.map((name) => prefix + settings[name].name).join(', ')}): the random development secret is for a machine of one's own`,
+      `${prefix}TOKEN_SECRET_FILE (or ${prefix}JWKS_URL) must be set when a service is external (${external.map((name) => prefix + settings[name].name).join(', ')}): the random development secret is for a machine of one's own`,
     )
   }
   if (c.kafkaMinInsync > c.kafkaReplication) {

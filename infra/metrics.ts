@@ -36,6 +36,11 @@ export const metricTable = {
     help: 'Connections ended, by code of the table (or logout, lost)',
     labels: ['code'],
   },
+  longwire_gateway_token_refused_total: {
+    type: 'counter',
+    help: 'Tokens refused, by reason',
+    labels: ['reason'],
+  },
   longwire_gateway_append_ms: {
     type: 'histogram',
     help: 'From a command frame to its acknowledgement by the log',

@@ -146,6 +146,19 @@ export const settings = {
     'File with the secret that signs tokens (HS256)',
     { fallbackText: 'random per data folder; required with external services' },
   ),
+  jwksUrl: setting(
+    'JWKS_URL',
+    text.refine((value) => isUrl(value, ['http:', 'https:'])),
+    'an http(s) URL',
+    'Where the issuer of tokens publishes its keys (JWKS: RS256, ES256, EdDSA); the secret is not used then',
+  ),
+  jwksFile: setting('JWKS_FILE', text, 'a file', 'The same as a file, which is read again and again'),
+  tokenIssuer: setting('TOKEN_ISSUER', text, 'a text', '`iss` that tokens must have', {
+    fallback: 'longwire',
+  }),
+  tokenAudience: setting('TOKEN_AUDIENCE', text, 'a text', '`aud` that tokens must have', {
+    fallback: 'longwire',
+  }),
   storeP2p: setting(
     'STORE_P2P',
     policy,

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { mintToken } from '../gateway/tokens/mint.ts'
 import { type Right, tokenRights } from '../gateway/tokens/verdict.ts'
-import { loadConfig } from './config.ts'
+import { ConfigError, loadConfig } from './config.ts'
 import { ensureTokenSecretFile, readTokenSecret } from './token-secret.ts'
 
 const lifetimeSec = 30 * 24 * 3600
@@ -23,8 +23,12 @@ const program = new Command('token')
   )
   .exitOverride()
   .action(async (userId: string, { right }: { right: readonly Right[] }) => {
-    const secret = readTokenSecret(ensureTokenSecretFile(loadConfig(process.env)))
-    console.log(await mintToken(secret, userId, lifetimeSec, { rights: right }))
+    const config = loadConfig(process.env)
+    if (config.jwksUrl !== undefined || config.jwksFile !== undefined)
+      throw new ConfigError('tokens come from the issuer of the JWKS that is set; the secret signs none')
+    const secret = readTokenSecret(ensureTokenSecretFile(config))
+    const { tokenIssuer: issuer, tokenAudience: audience } = config
+    console.log(await mintToken(secret, userId, lifetimeSec, { rights: right, issuer, audience }))
   })
 
 try {

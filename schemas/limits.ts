@@ -3,6 +3,13 @@ export const limits = {
   idCharsMax: 64,
   displayNameBytesMax: 256,
   tokenBytesMax: 4_096,
+  kidCharsMax: 256,
+  jwksBytesMax: 65_536,
+  jwksKeysMax: 100,
+  jwksTimeoutMs: 3_000,
+  jwksRefreshMs: 300_000,
+  /** A key id that nobody knows makes the set be fetched again at most this often. */
+  jwksUnknownKidMs: 30_000,
   frameBytesMax: 65_536,
   contentBytesMax: 32_768,
   contentDepthMax: 32,

@@ -78,7 +78,7 @@ const open: readonly Input[] = [
   },
   {
     kind: 'verified',
-    verdict: { ok: true, userId: 'alice', rights: ['observe'], expiresAt: T0 + 3_600_000 },
+    verdict: { ok: true, userId: 'alice', rights: ['observe'], issuedAt: 0, expiresAt: T0 + 3_600_000 },
   },
   { kind: 'entered', connectionId: 'c', gatewayId: 'gw' },
 ]

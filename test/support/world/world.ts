@@ -122,6 +122,7 @@ export async function createWorld(
               ok: true,
               userId: user,
               rights: [],
+              issuedAt: 0,
               expiresAt: Number.MAX_SAFE_INTEGER,
             }),
           },

@@ -27,7 +27,7 @@ const frame = (of: ClientFrame, value: unknown = null): Input => ({
 })
 const verified: Input = {
   kind: 'verified',
-  verdict: { ok: true, userId: 'alice', rights: [], expiresAt: T0 + 3_600_000 },
+  verdict: { ok: true, userId: 'alice', rights: [], issuedAt: 0, expiresAt: T0 + 3_600_000 },
 }
 const entered: Input = { kind: 'entered', connectionId: 'c1', gatewayId: 'gw' }
 const tick: Input = { kind: 'tick' }

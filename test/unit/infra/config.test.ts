@@ -50,7 +50,10 @@ describe('settings', () => {
     [{ LONGWIRE_PROT: '1' }, 'LONGWIRE_PROT is not a setting: did you mean LONGWIRE_PORT?'],
     [{ LONGWIRE_XYZZY_FROB: '1' }, 'settings'],
     [{ LONGWIRE_KAFKA_MIN_INSYNC: '2' }, 'must not be above LONGWIRE_KAFKA_REPLICATION (1)'],
-    [{ LONGWIRE_KAFKA: 'k1:9092' }, 'LONGWIRE_TOKEN_SECRET_FILE must be set when a service is external'],
+    [
+      { LONGWIRE_KAFKA: 'k1:9092' },
+      'LONGWIRE_TOKEN_SECRET_FILE (or LONGWIRE_JWKS_URL) must be set when a service is external',
+    ],
     [{ ...external, LONGWIRE_KAFKA: 'k1' }, 'LONGWIRE_KAFKA is "k1"'],
     [{ ...external, LONGWIRE_KAFKA_USERNAME: 'u' }, 'set both or neither'],
     [{ LONGWIRE_ORIGINS: 'example.com' }, 'LONGWIRE_ORIGINS'],
