@@ -22,6 +22,8 @@ const BACKOFF_CAP_MS = 10_000
 /** A connection that lived for so long was a good one: the backoff begins anew. */
 const GOOD_AFTER_MS = 10_000
 const LOGIN_REFUSALS_MAX = 2
+/** A login that was given up may still be served, and end the one that came after it. Later than this it is none of ours. */
+const STRAY_MS_MAX = 60_000
 
 export interface ConnectionDeps {
   readonly clock: Clock
@@ -72,6 +74,10 @@ export function createConnection(deps: ConnectionDeps): Connection {
   let onlineSinceMs = 0
   let lastHeardMs = 0
   let probing = false
+  /** Of the current attempt: a login was sent, and no bye came. */
+  let loginOpen = false
+  /** When such an attempt was last left. */
+  let strayMs = Number.NEGATIVE_INFINITY
   let serverOffsetMs = 0
   let windows = defaultWindows
   let pingId = 0
@@ -102,6 +108,8 @@ export function createConnection(deps: ConnectionDeps): Connection {
     transport?.close()
     transport = null
     probing = false
+    if (loginOpen) strayMs = clock.now()
+    loginOpen = false
     if (state !== 'online') return
     state = 'waiting'
     if (clock.now() - onlineSinceMs >= GOOD_AFTER_MS) failures = 0
@@ -145,6 +153,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
     }
     if (!live()) return
     const { deviceId, deviceType, heartbeatMs } = deps
+    loginOpen = true
     write({ type: 'login', token, deviceId, deviceType, protocol: PROTOCOL_VERSION, heartbeatMs })
   }
 
@@ -156,7 +165,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
     lastHeardMs = clock.now()
     if (frame.type === 'welcome') welcome(frame)
     else if (frame.type === 'pong') serverOffsetMs = frame.serverTime - lastHeardMs
-    else if (frame.type === 'bye') ended(frame.code, frame.message, frame.reconnectAfterMs ?? null)
+    else if (frame.type === 'bye') bye(frame)
     else if (state === 'online') deps.frame(frame)
     else if (frame.type === 'error') ended(frame.code, frame.message, frame.retryAfterMs ?? null)
   }
@@ -175,9 +184,18 @@ export function createConnection(deps: ConnectionDeps): Connection {
     deps.online(frame)
   }
 
+  function bye({ code, message, reconnectAfterMs, kickedBy }: ServerFrameOf<'bye'>): void {
+    loginOpen = false
+    if (code === 'kicked') deps.kicked({ code, message, by: kickedBy ?? null })
+    const isOwnDoing = code === 'replaced' && clock.now() - strayMs < STRAY_MS_MAX
+    if (code === 'replaced') strayMs = Number.NEGATIVE_INFINITY
+    // Once: two clients that share a device id must not end each other for ever.
+    if (isOwnDoing) retry(code, null)
+    else ended(code, message, reconnectAfterMs ?? null)
+  }
+
   /** The server ended it, or refused the login. */
   function ended(code: string, message: string, afterMs: number | null): void {
-    if (code === 'kicked') deps.kicked({ code, message })
     const advice = retryOf(code)
     if (advice === 'login') refusals += 1
     // A fixed token will not get better.

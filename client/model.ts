@@ -223,6 +223,8 @@ export interface StateChange {
 export interface Kicked {
   readonly code: string
   readonly message: string
+  /** The login that took its place; null where the server does not say. `loginAt`: server time in ms. */
+  readonly by: { readonly deviceId: string; readonly deviceType: string; readonly loginAt: number } | null
 }
 
 export interface Conversation {

@@ -9,6 +9,7 @@ const closeCodes: Partial<Record<CodeName, number>> = {
   login_timeout: 4408,
   heartbeat_timeout: 4408,
   kicked: 4409,
+  replaced: 4409,
   slow_consumer: 4413,
   too_many_connections: 4429,
   rate_limited: 4429,

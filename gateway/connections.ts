@@ -57,8 +57,8 @@ export const mayObserve = ({ session }: Connection): boolean =>
 
 export interface Connections {
   add(connection: Connection): void
-  /** Enters the user's list; false if that is full. */
-  bind(connection: Connection, user: string): boolean
+  /** Enters the user's list; false if that is full, also when `leaving` of those in it are gone. */
+  bind(connection: Connection, user: string, leaving?: number): boolean
   remove(connection: Connection): void
   byId(id: string): Connection | undefined
   byUser(user: string): readonly Connection[] | undefined
@@ -76,9 +76,9 @@ export function createConnections(perUserMax: number): Connections {
     add(connection) {
       connections.set(connection.id, connection)
     },
-    bind(connection, user) {
+    bind(connection, user, leaving = 0) {
       const others = users.get(user) ?? []
-      if (others.length >= perUserMax) return false
+      if (others.length - leaving >= perUserMax) return false
       connection.user = user
       // A new array each time: who walks the old one meanwhile is not disturbed.
       users.set(user, [...others, connection])

@@ -32,6 +32,9 @@ export interface Counters {
   signalsSent: number
   signalsReceived: number
   signalsDropped: number
+  /** Logins that a newer one ended: of another device, of the same one. */
+  devicesKicked: number
+  devicesReplaced: number
   opened: number
   loggedIn: number
   socketsDropped: number
@@ -66,6 +69,8 @@ export const newCounters = (): Counters => ({
   signalsSent: 0,
   signalsReceived: 0,
   signalsDropped: 0,
+  devicesKicked: 0,
+  devicesReplaced: 0,
   opened: 0,
   loggedIn: 0,
   socketsDropped: 0,

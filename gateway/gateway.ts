@@ -13,8 +13,10 @@ import { createCommandSink } from './commands.ts'
 import { createConnections } from './connections.ts'
 import { type Counters, newCounters } from './counters.ts'
 import { createDeliveries } from './deliveries.ts'
+import type { DevicePolicy } from './devices.ts'
 import { createHub, type Hub } from './hub.ts'
 import { startInbound } from './inbound.ts'
+import { createKicks } from './kicks.ts'
 import { createOutbox } from './outbox.ts'
 import { createPresence } from './presence.ts'
 import { createReading } from './reading.ts'
@@ -30,6 +32,8 @@ export interface GatewayOptions {
   readonly partitions: number
   readonly heartbeatMs: number
   readonly windows?: Windows
+  /** Default 'none'. */
+  readonly devicePolicy?: DevicePolicy
   readonly store: LogStore
   readonly online: OnlineRegistry
   readonly bus: Pick<SignalBus, 'publish' | 'listen'>
@@ -94,6 +98,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const registry = createRegistry({
     ...common,
     onLost: (lost) => hub.resync(lost),
+    onRegistered: (connection, others) => kicks.registered(connection, others),
+    onSeen: (connection, all) => kicks.examine(connection, all),
     refreshRest: () => channels.refresh(),
   })
   const channels = createChannels({
@@ -107,7 +113,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   })
   const channelUsers = createChannelUsers({ reads, channels, counters, clock, log })
   const typing = createTyping({ ...common, reads, signals: () => signals, send })
-  const signals = createSignals({ bus: options.bus, gatewayId, counters, heard: typing.show })
+  const kicks = createKicks({
+    ...common,
+    policy: options.devicePolicy ?? 'none',
+    signals: () => signals,
+    input: (connection, input) => hub.input(connection, input),
+  })
+  const signals = createSignals({
+    bus: options.bus,
+    gatewayId,
+    counters,
+    heard: (signal) => (signal.kind === 'kick' ? kicks.heard(signal) : typing.show(signal)),
+  })
   const presence = createPresence({ ...common, reads, send })
   const hub: Hub = createHub({
     gatewayId,
@@ -124,6 +141,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     channelUsers,
     typing,
     presence,
+    kicks,
     counters,
     registry: () => registry,
     onClosed: (code) => metrics.inc('longwire_gateway_closed_total', 1, { code }),

@@ -13,6 +13,7 @@ import { type Connection, type Connections, mayObserve, type Origin, type Socket
 import type { Counters } from './counters.ts'
 import { frameCodecs } from './frames/codecs.ts'
 import { type Encoding, unreadable } from './frames/frame-codec.ts'
+import type { Kicks } from './kicks.ts'
 import type { Outbox } from './outbox.ts'
 import type { Presence } from './presence.ts'
 import { acknowledge, type PushLimits, resend } from './push.ts'
@@ -49,6 +50,7 @@ export interface HubOptions {
   readonly channelUsers: Pick<ChannelUsers, 'enter' | 'leave'>
   readonly typing: Pick<Typing, 'typed'>
   readonly presence: Pick<Presence, 'change' | 'changed' | 'left'>
+  readonly kicks: Pick<Kicks, 'before' | 'end'>
   readonly counters: Counters
   /** The registry needs the hub's connections and the hub the registry. */
   registry(): Registry
@@ -161,20 +163,17 @@ export function createHub(options: HubOptions): Hub {
   }
 
   function enter(connection: Connection, { userId, device }: Extract<Effect, { do: 'enter' }>): void {
-    if (!connections.bind(connection, userId)) {
+    const { gatewayId, boot, kicks } = options
+    const now = clock.now()
+    const login = { connection: connection.id, ...device, loginAt: now }
+    const { loginAt, ended } = kicks.before(userId, login)
+    if (!connections.bind(connection, userId, ended.length)) {
       input(connection, { kind: 'refused', code: 'too_many_connections' })
       return
     }
-    const { gatewayId, boot } = options
-    const now = clock.now()
-    connection.entry = {
-      gateway: gatewayId,
-      boot,
-      connection: connection.id,
-      ...device,
-      loginAt: now,
-      expiresAt: now + limits.onlineExpiryMs,
-    }
+    const expiresAt = now + limits.onlineExpiryMs
+    connection.entry = { gateway: gatewayId, boot, ...login, loginAt, expiresAt }
+    kicks.end(ended)
     void admit(connection, userId)
   }
 

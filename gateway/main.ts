@@ -21,7 +21,7 @@ const PAGE_FOLDER = path.join(import.meta.dirname, '../web/dist')
 
 await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
   const { config, log, clock, metrics, name, steps } = role
-  const { gatewayId, heartbeatMs, host, partitions, recallWindowMs, editWindowMs } = config
+  const { gatewayId, heartbeatMs, host, partitions, recallWindowMs, editWindowMs, devicePolicy } = config
   const keys = keysOf(config, { clock, random: Math.random, log })
   const store = role.store('gateway')
   await checkTopics(store, partitions)
@@ -37,6 +37,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     partitions,
     heartbeatMs,
     windows: { recallMs: recallWindowMs, editMs: editWindowMs },
+    devicePolicy,
     store,
     online: createRedisOnlineMap(redis),
     bus,

@@ -33,6 +33,10 @@ export interface RegistryOptions {
   readonly log: Logger
   /** The map had lost these connections: their clients may have missed pushes. */
   onLost(connections: readonly Connection[]): void
+  /** A connection has come into the map, beside these. */
+  onRegistered(connection: Connection, others: readonly OnlineEntry[]): void
+  /** What the map holds of this connection's user now. */
+  onSeen(connection: Connection, all: readonly OnlineEntry[]): void
   /** Writes what else fan-out goes by; rejects with a Fault. */
   refreshRest(): Promise<void>
 }
@@ -89,6 +93,19 @@ export function createRegistry(options: RegistryOptions): Registry {
     if (lost.length > 0) options.onLost(lost)
     // Closed meanwhile: the rewrite may have brought the field back after its removal.
     await Promise.all(open.filter((c) => !connections.byId(c.id)).map((c) => unregister(c)))
+    await look(open)
+  }
+
+  /** One read per user and round: whoever was not told that a newer login took its place finds it here. */
+  async function look(some: readonly Connection[]): Promise<void> {
+    const users = new Set(
+      some.flatMap(({ id, user }) => (user !== null && connections.byId(id) ? [user] : [])),
+    )
+    const found = await online.locate([...users])
+    for (const connection of some) {
+      const all = connection.user === null ? undefined : found.get(connection.user)
+      if (all && connections.byId(connection.id)) options.onSeen(connection, all)
+    }
   }
 
   function markRegistered(connection: Connection, entry: OnlineEntry): void {
@@ -153,9 +170,11 @@ export function createRegistry(options: RegistryOptions): Registry {
       const record = recordOf(connection)
       if (!record) return
       try {
-        await online.register(record)
-        if (connections.byId(connection.id)) markRegistered(connection, record.entry)
-        else await unregister(connection)
+        const { loginAt, others } = await online.register(record)
+        if (connections.byId(connection.id)) {
+          markRegistered(connection, { ...record.entry, loginAt })
+          options.onRegistered(connection, others)
+        } else await unregister(connection)
       } catch (error) {
         failed(error, 'register')
         retract()

@@ -1,6 +1,7 @@
 /** What a session says about what it was sent. Pure. */
 import { type CodeName, codes } from '../schemas/codes.ts'
 import type { ServerFrame, ServerFrames } from '../schemas/frames.ts'
+import type { Ending, Login } from './devices.ts'
 import type { Refusal } from './refusal.ts'
 import type { Effect, Session, Step } from './session-types.ts'
 
@@ -24,6 +25,13 @@ export function bye(
       { do: 'close', code },
     ],
   }
+}
+
+/** A newer login took its place. Of its own device there is nothing to tell anybody. */
+export function ended(ending: Ending, { deviceId, deviceType, loginAt }: Login): Step {
+  if (ending === 'replaced') return bye('replaced')
+  const message = `${codes.kicked.text} It was made on ${deviceType} ${deviceId}.`
+  return bye('kicked', null, message, { kickedBy: { deviceId, deviceType, loginAt } })
 }
 
 export const retryAfter = (code: CodeName): number | null =>

@@ -7,7 +7,7 @@ import { type CommandFrame, commandOf, conversationFor, withTarget } from './com
 import type { ParsedContent } from './frames/frame-codec.ts'
 import type { Refusal } from './refusal.ts'
 import { type RequestFrame, requestOf } from './requests.ts'
-import { bye, closed, failed, RETRY_AFTER_MS, rejected, retryAfter } from './session-answers.ts'
+import { bye, closed, ended, failed, RETRY_AFTER_MS, rejected, retryAfter } from './session-answers.ts'
 import type { Check, Effect, Input, Open, Step } from './session-types.ts'
 
 const rates: Readonly<Record<'commands' | 'reads' | 'others' | 'typing', Rate>> = {
@@ -77,6 +77,8 @@ export function stepOpen(session: Open, input: Input, now: number): Step {
       return onTick(session, now)
     case 'drain':
       return bye('draining', input.reconnectAfterMs)
+    case 'ended':
+      return ended(input.ending, input.by)
     case 'slow':
       return bye('slow_consumer')
     default:

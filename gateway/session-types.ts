@@ -4,6 +4,7 @@ import type { ClientFrame, ClientFrames, ServerFrame } from '../schemas/frames.t
 import type { Target } from '../schemas/records.ts'
 import type { Bucket } from './bucket.ts'
 import type { CommandDraft } from './command-of.ts'
+import type { Ending, Login } from './devices.ts'
 import type { ParsedContent, Unreadable } from './frames/frame-codec.ts'
 import type { ReadRequest } from './requests.ts'
 import type { Right, Verdict } from './tokens/verdict.ts'
@@ -88,6 +89,8 @@ export type Input =
   | { readonly kind: 'tick' }
   | { readonly kind: 'drain'; readonly reconnectAfterMs: number }
   | { readonly kind: 'slow' }
+  /** A newer login of the user took its place. */
+  | { readonly kind: 'ended'; readonly ending: Ending; readonly by: Login }
 
 export type Effect =
   | { readonly do: 'send'; readonly frame: ServerFrame }

@@ -4,7 +4,7 @@ import { isId } from '../schemas/ids.ts'
 import { limits } from '../schemas/limits.ts'
 import { PROTOCOL_VERSION } from '../schemas/protocol.ts'
 import type { Windows } from '../schemas/windows.ts'
-import { bye } from './session-answers.ts'
+import { bye, ended } from './session-answers.ts'
 import { openSession, stepOpen } from './session-open.ts'
 import type { Entering, Fresh, Input, Session, Step } from './session-types.ts'
 
@@ -81,6 +81,8 @@ function stepEntering(session: Entering, input: Input, now: number, settings: Se
       return bye(input.problem.code, null, input.problem.message)
     case 'drain':
       return bye('draining', input.reconnectAfterMs)
+    case 'ended':
+      return ended(input.ending, input.by)
     default:
       return { session, effects: [] }
   }

@@ -136,6 +136,13 @@ export const settings = {
     'Heartbeat period asked of clients; silent for two periods = closed',
     { fallback: '270000' },
   ),
+  devicePolicy: setting(
+    'DEVICE_POLICY',
+    z.enum(['none', 'per-type', 'single']),
+    '`none`, `per-type` (one per device type) or `single`',
+    'How many logins of a user may be at once; the newest one stays. The same for all gateways',
+    { fallback: 'none' },
+  ),
   logLevel: setting('LOG_LEVEL', z.enum(logLevels), `one of ${logLevels.join(', ')}`, 'Lowest level logged', {
     fallback: 'info',
   }),

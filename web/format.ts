@@ -142,3 +142,7 @@ export function hueOf(id: string): number {
 }
 
 export const explain = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Why this page was ended for another login. */
+export const kickedText = (by: { deviceId: string; deviceType: string; loginAt: number }): string =>
+  `You logged in elsewhere: on ${by.deviceType} (${by.deviceId}) at ${clock.format(by.loginAt)}.`

@@ -2,7 +2,7 @@
 
 import { connect } from '../client/index.ts'
 import { el } from './dom.ts'
-import { explain } from './format.ts'
+import { explain, kickedText } from './format.ts'
 import { forgetLogin, keepLogin, knownLogin, type Login, loginView, rightsIn } from './login-view.ts'
 import { showPage } from './page.ts'
 import { type Chat, createChat } from './state/chat.ts'
@@ -43,13 +43,17 @@ async function enter(login: Login): Promise<void> {
     page.close()
     showLogin(known, problem)
   }
+  const endings: Record<string, string> = {
+    kicked: 'You logged in elsewhere.',
+    replaced: 'This device is connected from another window.',
+  }
+  client.on('kicked', ({ by }) => {
+    if (by) endings.kicked = kickedText(by)
+  })
   client.on('state', ({ state, code }) => {
     if (state !== 'closed' || isLoggingOut) return
     forgetLogin()
-    leave(
-      { userId: client.userId },
-      code === 'kicked' ? 'You logged in elsewhere.' : 'The session has ended.',
-    )
+    leave({ userId: client.userId }, endings[code ?? ''] ?? 'The session has ended.')
   })
   page.show()
 }

@@ -91,7 +91,11 @@ export function createMemoryOnlineMap(): MemoryOnlineMap {
     },
     async register(record) {
       await up()
-      records.set(record.entry.connection, record)
+      const { user, entry } = record
+      const others = of(user).filter(({ connection }) => connection !== entry.connection)
+      const loginAt = Math.max(entry.loginAt, ...others.map((other) => other.loginAt + 1))
+      records.set(entry.connection, { user, entry: { ...entry, loginAt } })
+      return { loginAt, others }
     },
     async unregister({ connection, boot }) {
       await up()

@@ -10,9 +10,15 @@ export interface OnlineRecord {
   readonly entry: OnlineEntry
 }
 
+export interface Registered {
+  readonly loginAt: number
+  readonly others: OnlineEntry[]
+}
+
 /** The gateway's side. Every call rejects with Fault `redis_unavailable` within 500 ms when Redis does not answer; all are idempotent. */
 export interface OnlineRegistry {
-  register(record: OnlineRecord): Promise<void>
+  /** Answers what else stands there of the user, and the login's time: after that of all of these. */
+  register(record: OnlineRecord): Promise<Registered>
   /** Removes the field only if it is of this boot. `lastOfUser`: the user has no other connection on this gateway. */
   unregister(record: {
     readonly user: string
@@ -46,6 +52,29 @@ export type OnlineMap = FanoutStore & OnlineRegistry
 /** A key whose fields nobody rewrites any more goes by itself; far beyond the expiry of a field (Redis 6.2 has none of its own). */
 const CONNECT_KEY_TTL_MS = 10 * 60_000
 const CALLS_PER_BATCH_MAX = 500
+
+/**
+ * KEYS connect. ARGV connection, its JSON up to the login time, that time, TTL in ms. Answers the time written, then what the
+ * other fields hold: who comes later has the later time, whatever the clocks of gateways say.
+ */
+const registerLast: Script = {
+  name: 'registerLast',
+  text: `
+local all = redis.call('HGETALL', KEYS[1])
+local time, answer = tonumber(ARGV[3]), {''}
+for i = 1, #all, 2 do
+  if all[i] ~= ARGV[1] then
+    answer[#answer + 1] = all[i + 1]
+    local other = tonumber(string.match(all[i + 1], '"loginAt":(%d+)'))
+    if other and other >= time then time = other + 1 end
+  end
+end
+answer[1] = string.format('%.0f', time)
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. answer[1] .. '}')
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+return answer
+`,
+}
 
 /** KEYS connect. ARGV then per record: connection, JSON that must still stand there. */
 const removeSame: Script = {
@@ -209,11 +238,15 @@ export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
       )
     },
     async register({ user, entry }) {
-      await redis.batch([
+      const { loginAt, ...rest } = entry
+      const begun = `${JSON.stringify(rest).slice(0, -1)},"loginAt":`
+      const args = [entry.connection, begun, loginAt, CONNECT_KEY_TTL_MS]
+      const [, reply] = await redis.batch([
         ['SADD', keys.connectUsers(entry.gateway), user],
-        ['HSET', keys.connect(user), entry.connection, JSON.stringify(entry)],
-        ['PEXPIRE', keys.connect(user), CONNECT_KEY_TTL_MS],
+        { script: registerLast, keys: [keys.connect(user)], args },
       ])
+      const [time, ...others] = reply as string[]
+      return { loginAt: Number(time), others: entriesIn(others) }
     },
     async unregister({ user, gateway, boot, connection, lastOfUser }) {
       const calls: RedisCall[] = [

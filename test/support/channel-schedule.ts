@@ -189,6 +189,8 @@ export async function runSchedule(random: Random, broken: Broken = {}): Promise<
     onLost: (lost) => {
       if (!broken.lossUnseen) resync(lost)
     },
+    onRegistered() {},
+    onSeen() {},
     refreshRest: () => channels.refresh(),
   })
   const deliveries = createDeliveries({

@@ -35,12 +35,16 @@ export function encodeClientAvro(frame: ClientFrame): Buffer {
   return seal(clientFrames[frame.type] as unknown as Codec<ClientFrame>, frame)
 }
 
+let devices = 0
+
+/** Each is a device of its own, unless told otherwise at login. */
 export async function rawClient(
   url: string,
   subprotocol: string | null = 'longwire.json',
   headers: Record<string, string> = {},
 ): Promise<RawClient> {
   const avro = subprotocol === 'longwire.avro'
+  const device = ++devices
   const options = { headers, ...(subprotocol === null ? {} : { protocols: [subprotocol] }) }
   // Node's WebSocket takes headers, which the browser's type does not know.
   const socket = new WebSocket(url, options as unknown as string[])
@@ -79,7 +83,7 @@ export async function rawClient(
       client.send({
         type: 'login',
         token,
-        deviceId: 'd1',
+        deviceId: `d${device}`,
         deviceType: 'test',
         protocol: PROTOCOL_VERSION,
         heartbeatMs: null,

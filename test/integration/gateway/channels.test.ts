@@ -220,14 +220,14 @@ describe('signals between people', () => {
       unsubscribe: [],
     })
     expect(states).toMatchObject([
-      { userId: 'vic', devices: [{ deviceId: 'd1' }] },
+      { userId: 'vic', devices: [{ deviceType: 'test' }] },
       { userId: 'stranger', devices: [] },
     ])
     vic.close()
     expect(await uma.next('presenceChanges')).toMatchObject({ changes: [{ userId: 'vic', devices: [] }] })
     vic = await all.online('vic', { gateway: 2 })
     expect(await uma.next('presenceChanges')).toMatchObject({
-      changes: [{ userId: 'vic', devices: [{ deviceId: 'd1' }] }],
+      changes: [{ userId: 'vic', devices: [{ deviceType: 'test' }] }],
     })
   })
 })

@@ -17,9 +17,9 @@ beforeAll(async () => {
 })
 afterAll(() => test.stop())
 
-async function online(user: string, subprotocol = 'longwire.json', device = 'd1'): Promise<RawClient> {
+async function online(user: string, subprotocol = 'longwire.json', device?: string): Promise<RawClient> {
   const client = await rawClient(test.url, subprotocol)
-  client.login(await test.token(user), { deviceId: device })
+  client.login(await test.token(user), device === undefined ? {} : { deviceId: device })
   await client.next('welcome')
   return client
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { newCounters } from '../../../gateway/counters.ts'
-import { createSignals, readSignal, type TypingSignal } from '../../../gateway/signals.ts'
+import { createSignals, readSignal, type Signal, type TypingSignal } from '../../../gateway/signals.ts'
 import { createMemorySignalBus } from '../../../infra/memory/signal-bus.ts'
 import { limits } from '../../../schemas/limits.ts'
 
@@ -11,7 +11,7 @@ function gateways() {
   const bus = createMemorySignalBus()
   const make = (gatewayId: string) => {
     const counters = newCounters()
-    const heard: TypingSignal[] = []
+    const heard: Signal[] = []
     const signals = createSignals({ bus, gatewayId, counters, heard: (one) => void heard.push(one) })
     return { counters, heard, signals }
   }

@@ -34,8 +34,9 @@ function gateway() {
     log: silentLog,
     signals: () => ({
       send(signals) {
-        for (const [to, { conversationId, user, to: users }] of signals)
-          sent.push(`${to}: ${user} in ${conversationId} to ${users.join()}`)
+        for (const [to, signal] of signals)
+          if (signal.kind === 'typing')
+            sent.push(`${to}: ${signal.user} in ${signal.conversationId} to ${signal.to.join()}`)
       },
     }),
     send: (connection, frame) =>
