@@ -13,6 +13,8 @@ export interface Socket {
   cork(fn: () => void): void
   /** Bytes that the other side has not taken yet. */
   buffered(): number
+  /** What was sent waits for the client to fetch it: sending it again would only double it. Absent: never. */
+  holds?(): boolean
   /** The login has succeeded. */
   entered(): void
   end(code: number, reason: string): void

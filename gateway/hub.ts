@@ -223,7 +223,7 @@ export function createHub(options: HubOptions): Hub {
         send(connection, { type: 'resync', reason: 'pushes may have been lost' })
       }
     }
-    if (!connection.push) return
+    if (!connection.push || connection.socket?.holds?.()) return
     const due = resend(connection.push, now, pushLimits)
     if (due.kind === 'slow') input(connection, { kind: 'slow' })
     if (due.kind !== 'resend') return

@@ -1,4 +1,5 @@
 /** Role main: `node gateway/main.ts`. Any number may run, each with an id, ports and a public address of its own. */
+import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { createClickHouse } from '../infra/clickhouse/client.ts'
 import { clickHouseOptions } from '../infra/clickhouse/migrate.ts'
@@ -15,7 +16,7 @@ import { originsOf } from './origins.ts'
 import { keysOf } from './tokens/setup.ts'
 import { createVerifier } from './tokens/verifier.ts'
 import { createAddresses } from './transports/addresses.ts'
-import { openPublicPort } from './transports/websocket.ts'
+import { openPublicPort } from './transports/public-port.ts'
 
 const PAGE_FOLDER = path.join(import.meta.dirname, '../web/dist')
 
@@ -77,6 +78,13 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     origins: config.origins === undefined ? null : originsOf([...config.origins, ...page]),
     heartbeatMs,
     staticFolder: PAGE_FOLDER,
+    gatewayId,
+    clock,
+    tls:
+      config.tlsCertFile !== undefined && config.tlsKeyFile !== undefined
+        ? { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile }
+        : null,
+    secretName: () => randomBytes(24).toString('base64url'),
     hub: gateway.hub,
     addresses,
     log,
@@ -89,7 +97,11 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     host: config.apiHost,
     port: config.apiPort,
     counts: () => Object.fromEntries(Object.entries(gateway.counters).map(([k, v]) => [`gateway_${k}`, v])),
-    levels: () => ({ ...gateway.levels(), gateway_token_keys_age_ms: keys.ageMs() }),
+    levels: () => ({
+      ...gateway.levels(),
+      ...publicPort.levels(),
+      gateway_token_keys_age_ms: keys.ageMs(),
+    }),
     ready: gateway.ready,
   })
   log.info({ gatewayId, boot, host, port: publicPort.port, heartbeatMs }, 'started')

@@ -73,6 +73,8 @@ export function stepOpen(session: Open, input: Input, now: number): Step {
         },
         effects: input.answers.map((frame) => ({ do: 'send', frame })),
       }
+    case 'seen':
+      return { session: { ...session, lastSeenAt: now }, effects: none }
     case 'tick':
       return onTick(session, now)
     case 'drain':

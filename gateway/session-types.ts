@@ -86,6 +86,8 @@ export type Input =
     }
   /** An answer is one frame, or the batches of an overview. */
   | { readonly kind: 'read'; readonly of: ReadRequest['kind']; readonly answers: readonly ServerFrame[] }
+  /** A sign of life without a frame. */
+  | { readonly kind: 'seen' }
   | { readonly kind: 'tick' }
   | { readonly kind: 'drain'; readonly reconnectAfterMs: number }
   | { readonly kind: 'slow' }

@@ -75,9 +75,15 @@ export const settings = {
   host: setting('HOST', text, 'an address to listen on', 'Address of the public port', {
     fallback: '0.0.0.0',
   }),
-  port: setting('PORT', wholeNumber(0, 65535), 'a port from 0 to 65535', 'Public port: page, `/ws`, health', {
-    fallback: '8080',
-  }),
+  port: setting(
+    'PORT',
+    wholeNumber(0, 65535),
+    'a port from 0 to 65535',
+    'Public port: page, `/ws`, `/poll`, health',
+    {
+      fallback: '8080',
+    },
+  ),
   omtpPort: setting(
     'OMTP_PORT',
     wholeNumber(0, 65535),

@@ -96,6 +96,21 @@ export const limits = {
   unackedFramesPerConnectionMax: 4_096,
   unackedBytesPerConnectionMax: 8_388_608,
   socketBufferBytesMax: 4_194_304,
+  /** Of a poll: its body, and frames in it. */
+  pollBodyBytesMax: 262_144,
+  pollFramesMax: 256,
+  /** How long a poll hangs without news, where it does not say, and at most. */
+  pollWaitMsDefault: 30_000,
+  pollWaitMsMax: 60_000,
+  /** Frames that wait for a poll to fetch or confirm them; a session over it is slow. */
+  pollQueueFramesMax: 4_096,
+  pollQueueBytesMax: 4_194_304,
+  /** An answer to a poll; a single frame may be larger. */
+  pollAnswerBytesMax: 1_048_576,
+  /** How long the answer to a login, or the last frames of a session, wait to be fetched. */
+  pollLingerMs: 30_000,
+  pollsPerSecondPerSessionMax: 200,
+  pollsBurstPerSessionMax: 400,
   ackTimeoutMs: 10_000,
   resendsMax: 3,
   loginTimeoutMs: 5_000,

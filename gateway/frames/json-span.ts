@@ -15,6 +15,34 @@ export function memberText(text: string, name: string): string | null {
   return null
 }
 
+/** The raw text of each member, under the same condition but for this: null where a name stands twice. */
+export function memberTexts(text: string): ReadonlyMap<string, string> | null {
+  const members = new Map<string, string>()
+  let at = skipSpace(text, text.indexOf('{') + 1)
+  while (at < text.length && text.charCodeAt(at) === 0x22) {
+    const endOfKey = endOfString(text, at)
+    const key = keyOf(text, at, endOfKey)
+    if (members.has(key)) return null
+    const start = skipSpace(text, skipSpace(text, endOfKey + 1) + 1)
+    const end = endOfValue(text, start)
+    members.set(key, text.slice(start, end))
+    at = skipSpace(text, skipSpace(text, end) + 1)
+  }
+  return members
+}
+
+/** The raw texts of the elements of a valid JSON array. */
+export function elementTexts(text: string): string[] {
+  const elements: string[] = []
+  let at = skipSpace(text, text.indexOf('[') + 1)
+  while (at < text.length && text.charCodeAt(at) !== 0x5d) {
+    const end = endOfValue(text, at)
+    elements.push(text.slice(at, end))
+    at = skipSpace(text, skipSpace(text, end) + 1)
+  }
+  return elements
+}
+
 function keyOf(text: string, start: number, end: number): string {
   const raw = text.slice(start + 1, end)
   return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw

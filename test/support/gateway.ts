@@ -1,11 +1,12 @@
 /** A gateway on the log in memory with real sockets, the other roles played by the test. */
 
+import { randomUUID } from 'node:crypto'
 import { startGateway } from '../../gateway/gateway.ts'
 import { mintToken } from '../../gateway/tokens/mint.ts'
 import type { Right } from '../../gateway/tokens/verdict.ts'
 import { verifier } from '../../gateway/tokens/verifier.ts'
 import { createAddresses } from '../../gateway/transports/addresses.ts'
-import { openPublicPort } from '../../gateway/transports/websocket.ts'
+import { openPublicPort } from '../../gateway/transports/public-port.ts'
 import { systemClock } from '../../infra/clock.ts'
 import { silentLog } from '../../infra/log.ts'
 import { createMemoryLog } from '../../infra/memory/log.ts'
@@ -104,6 +105,7 @@ export interface TestGatewayOptions {
   readonly staticFolder?: string
   readonly online?: MemoryOnlineMap
   readonly bus?: SignalBus
+  readonly tls?: { readonly certFile: string; readonly keyFile: string }
 }
 
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
@@ -142,6 +144,10 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     origins: options.origins ?? null,
     heartbeatMs,
     staticFolder: options.staticFolder ?? '/nonexistent',
+    gatewayId,
+    clock,
+    tls: options.tls ?? null,
+    secretName: () => randomUUID(),
     hub: gateway.hub,
     addresses: createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax),
     log: silentLog,

@@ -2,13 +2,14 @@
  * All roles in one process: gateways on real sockets, sequencer, fan-out and projections on the log in memory, with a real
  * Redis and ClickHouse behind the read models. What a client can be told here is what the platform tells.
  */
+import { randomUUID } from 'node:crypto'
 import type { Counters } from '../../gateway/counters.ts'
 import { newBoot, startGateway } from '../../gateway/gateway.ts'
 import { mintToken } from '../../gateway/tokens/mint.ts'
 import type { Right } from '../../gateway/tokens/verdict.ts'
 import { verifier } from '../../gateway/tokens/verifier.ts'
 import { createAddresses } from '../../gateway/transports/addresses.ts'
-import { openPublicPort } from '../../gateway/transports/websocket.ts'
+import { openPublicPort } from '../../gateway/transports/public-port.ts'
 import { systemClock } from '../../infra/clock.ts'
 import { silentLog } from '../../infra/log.ts'
 import { createMemoryLog } from '../../infra/memory/log.ts'
@@ -132,6 +133,10 @@ export async function startPipeline(gateways = 3, windows = defaultWindows): Pro
         origins: null,
         heartbeatMs: 60_000,
         staticFolder: '/nonexistent',
+        gatewayId: `gw-${i}`,
+        clock,
+        tls: null,
+        secretName: () => randomUUID(),
         hub: gateway.hub,
         addresses: createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax),
         log: silentLog,

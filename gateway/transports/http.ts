@@ -1,0 +1,34 @@
+/** What every answer on the public port has in common. Of uWebSockets.js only the types: nothing is opened here. */
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
+import type { Logger } from '../../schemas/ports.ts'
+import { plainAddress } from './addresses.ts'
+
+const text = new TextDecoder()
+export const addressOf = (res: HttpResponse): string =>
+  plainAddress(text.decode(res.getRemoteAddressAsText()))
+
+export function plain(res: HttpResponse, status: string, body: string): void {
+  res.cork(() => {
+    res
+      .writeStatus(status)
+      .writeHeader('content-type', 'text/plain; charset=utf-8')
+      .writeHeader('x-content-type-options', 'nosniff')
+      .end(body)
+  })
+}
+
+export type Handler = (res: HttpResponse, req: HttpRequest) => void
+
+/** For answers that are given within the call: an unanswered or unguarded request would end the process. */
+export const guarded =
+  (log: Logger) =>
+  (answer: Handler): Handler =>
+  (res, req) => {
+    res.onAborted(() => {})
+    try {
+      answer(res, req)
+    } catch (error) {
+      log.error({ err: error }, 'answering a request failed by a defect')
+      plain(res, '500 Internal Server Error', 'internal error')
+    }
+  }
