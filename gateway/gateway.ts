@@ -22,6 +22,7 @@ import { createPresence } from './presence.ts'
 import { createReading } from './reading.ts'
 import { createRegistry } from './registry.ts'
 import { createSignals } from './signals.ts'
+import type { Revocations } from './tokens/revocations.ts'
 import type { TokenVerifier } from './tokens/verdict.ts'
 import { createTyping } from './typing.ts'
 
@@ -39,6 +40,8 @@ export interface GatewayOptions {
   readonly bus: Pick<SignalBus, 'publish' | 'listen'>
   readonly reads: ReadModels
   readonly tokens: TokenVerifier
+  /** Filled here from the log; the verifier goes by them too. */
+  readonly revocations: Revocations
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
@@ -76,7 +79,7 @@ export const newBoot = (nowMs: number, random: () => number): string =>
 
 /** Resolves when it may take connections: its deliveries are positioned and fan-out has been told that it lives. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { gatewayId, boot, clock, log, metrics, online, reads, store } = options
+  const { gatewayId, boot, clock, log, metrics, online, reads, revocations, store } = options
   const counters = newCounters()
   const connections = createConnections(limits.connectionsPerUserMax)
   const outbox = createOutbox(options.defer, clock.after, () => {
@@ -134,6 +137,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log,
     random: options.random,
     tokens: options.tokens,
+    revocations,
     commands,
     reading: createReading(reads, log),
     connections,
@@ -171,9 +175,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log,
     defer: options.defer,
     delivery: deliveries.handle,
+    revocation,
     fenced: options.fenced,
     failed: options.failed,
   })
+  function revocation(value: Buffer): void {
+    const revoked = revocations.apply(value)
+    if (!revoked) return
+    const { userId, notBefore } = revoked
+    for (const connection of connections.byUser(userId) ?? [])
+      hub.input(connection, { kind: 'revoked', notBefore })
+  }
+
   const alive = await startAlive({ appender, gatewayId, boot, clock, log })
   registry.start()
   presence.start()
@@ -197,6 +210,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       gateway_online_records_ahead: registry.recordsAhead(),
       gateway_announced: registry.announced() ? 1 : 0,
       gateway_channels: channels.size(),
+      gateway_revocations: revocations.size(),
       gateway_presence_watched: presence.watched(),
     }),
     ready: () => running,

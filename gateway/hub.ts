@@ -21,6 +21,7 @@ import type { Reading } from './reading.ts'
 import type { Registry } from './registry.ts'
 import { newSession, type SessionSettings, step } from './session.ts'
 import type { Effect, Input } from './session-types.ts'
+import type { Revocations } from './tokens/revocations.ts'
 import type { TokenVerifier } from './tokens/verdict.ts'
 import type { Typing } from './typing.ts'
 import type { Wheel } from './wheel.ts'
@@ -43,6 +44,7 @@ export interface HubOptions {
   /** 0 ≤ value < 1; spreads what all clients do at once. */
   readonly random: () => number
   readonly tokens: TokenVerifier
+  readonly revocations: Pick<Revocations, 'before'>
   readonly commands: CommandSink
   readonly reading: Reading
   readonly connections: Connections
@@ -163,6 +165,9 @@ export function createHub(options: HubOptions): Hub {
   }
 
   function enter(connection: Connection, { userId, device }: Extract<Effect, { do: 'enter' }>): void {
+    // Since it was verified; from here on whoever revokes finds it among the user's connections.
+    input(connection, { kind: 'revoked', notBefore: options.revocations.before(userId) })
+    if (connection.session.phase !== 'entering') return
     const { gatewayId, boot, kicks } = options
     const now = clock.now()
     const login = { connection: connection.id, ...device, loginAt: now }

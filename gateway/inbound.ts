@@ -1,6 +1,7 @@
 /**
  * What comes to this gateway from the log: its own deliveries, and every gateway's heartbeats, by which it learns that a
  * newer process has taken its id. Both begin at the end: what was told to an earlier boot is of no use to this one.
+ * Revocations begin at the beginning, and all that stand are read before anyone may log in.
  */
 import { open } from '../schemas/avro.ts'
 import { history } from '../schemas/codec.ts'
@@ -21,6 +22,7 @@ export interface InboundOptions {
   /** Runs its argument in a later turn, so that sockets are served between slices. */
   defer(fn: () => void): void
   delivery(value: Buffer): void
+  revocation(value: Buffer): void
   /** A newer boot runs under this id: this process must end. */
   fenced(newerBoot: string): void
   failed(fault: Fault): void
@@ -35,7 +37,7 @@ const CREATE_TRIES_MAX = 20
 /** Ids hold no colon, so that no gateway's groups begin like another's. */
 const groupPrefix = (gatewayId: string): string => `gateway:${gatewayId}:`
 
-/** Resolves when the positions are known: what is told from then on arrives. */
+/** Resolves when the positions are known and the revocations read: what is told from then on arrives. */
 export async function startInbound(options: InboundOptions): Promise<Inbound> {
   const { store, gatewayId, boot, clock, log } = options
   const admin = await store.admin()
@@ -45,13 +47,21 @@ export async function startInbound(options: InboundOptions): Promise<Inbound> {
   const next = new Map<string, number>()
   let stopped = false
   let positioned = (): void => {}
-  const ready = new Promise<void>((resolve) => {
-    positioned = resolve
-  })
+  let revocationsRead = (): void => {}
+  /** Offset up to which revocations stood when this began. */
+  let revocationsEnd: number | null = null
+  const ready = Promise.all([
+    new Promise<void>((resolve) => {
+      positioned = resolve
+    }),
+    new Promise<void>((resolve) => {
+      revocationsRead = resolve
+    }),
+  ])
   const consumer = store.consumer({
     group,
-    topics: [deliveries, topics.gateways],
-    compacted: [topics.gateways],
+    topics: [deliveries, topics.gateways, topics.revocations],
+    compacted: [topics.gateways, topics.revocations],
   })
 
   async function ensureTopic(): Promise<void> {
@@ -75,12 +85,26 @@ export async function startInbound(options: InboundOptions): Promise<Inbound> {
         next.set(topic, at)
         consumer.seek(topic, PARTITION, at)
       }
+      await seekRevocations()
       positioned()
     } catch (error) {
       if (stopped) return
       log.warn({ err: error }, 'the end of the deliveries is not known yet')
       clock.after(RETRY_MS, () => void seekEnds())
     }
+  }
+
+  async function seekRevocations(): Promise<void> {
+    const { begin, end } = await consumer.range(topics.revocations, PARTITION)
+    revocationsEnd ??= end
+    const at = next.get(topics.revocations) ?? begin
+    next.set(topics.revocations, at)
+    consumer.seek(topics.revocations, PARTITION, at)
+    noteRevocations()
+  }
+
+  function noteRevocations(): void {
+    if (revocationsEnd !== null && (next.get(topics.revocations) ?? 0) >= revocationsEnd) revocationsRead()
   }
 
   const pause = (): Promise<void> => new Promise((resolve) => options.defer(resolve))
@@ -100,6 +124,17 @@ export async function startInbound(options: InboundOptions): Promise<Inbound> {
     }
   }
 
+  function handleRevocations(batch: readonly LogRecord[]): void {
+    for (const { offset, value } of batch) {
+      try {
+        if (value) options.revocation(value)
+      } catch (error) {
+        log.error({ err: error, offset }, 'a revocation cannot be read')
+      }
+    }
+    noteRevocations()
+  }
+
   await consumer.start({
     assigned(added) {
       if (added.includes(PARTITION)) void seekEnds()
@@ -108,7 +143,8 @@ export async function startInbound(options: InboundOptions): Promise<Inbound> {
       const last = batch.at(-1)
       if (last) next.set(topic, last.offset + 1)
       if (topic === deliveries) return handleDeliveries(batch)
-      handleHeartbeats(batch)
+      if (topic === topics.revocations) handleRevocations(batch)
+      else handleHeartbeats(batch)
     },
     failed: options.failed,
   })

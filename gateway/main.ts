@@ -13,6 +13,7 @@ import { limits } from '../schemas/limits.ts'
 import { Fault } from '../schemas/ports.ts'
 import { newBoot, startGateway } from './gateway.ts'
 import { originsOf } from './origins.ts'
+import { createRevocations } from './tokens/revocations.ts'
 import { keysOf } from './tokens/setup.ts'
 import { createVerifier } from './tokens/verifier.ts'
 import { createAddresses } from './transports/addresses.ts'
@@ -23,6 +24,7 @@ const PAGE_FOLDER = path.join(import.meta.dirname, '../web/dist')
 await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
   const { config, log, clock, metrics, name, steps } = role
   const { gatewayId, heartbeatMs, host, partitions, recallWindowMs, editWindowMs, devicePolicy } = config
+  const revocations = createRevocations()
   const keys = keysOf(config, { clock, random: Math.random, log })
   const store = role.store('gateway')
   await checkTopics(store, partitions)
@@ -55,8 +57,10 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
       issuer: config.tokenIssuer,
       audience: config.tokenAudience,
       clock,
+      revokedBefore: revocations.before,
       onRefused: (reason) => metrics.inc('longwire_gateway_token_refused_total', 1, { reason }),
     }),
+    revocations,
     clock,
     log,
     metrics,

@@ -26,7 +26,7 @@ const none: readonly Effect[] = []
 
 /** With nothing used up yet. */
 export const openSession = (
-  of: Pick<Open, 'userId' | 'deviceId' | 'rights' | 'heartbeatMs' | 'tokenExpiresAt'>,
+  of: Pick<Open, 'userId' | 'deviceId' | 'rights' | 'heartbeatMs' | 'tokenIssuedAt' | 'tokenExpiresAt'>,
   now: number,
 ): Open => ({
   ...of,
@@ -75,6 +75,8 @@ export function stepOpen(session: Open, input: Input, now: number): Step {
       }
     case 'seen':
       return { session: { ...session, lastSeenAt: now }, effects: none }
+    case 'revoked':
+      return session.tokenIssuedAt < input.notBefore ? bye('token_revoked') : { session, effects: none }
     case 'tick':
       return onTick(session, now)
     case 'drain':

@@ -27,6 +27,7 @@ export interface Entering {
   readonly rights: readonly Right[]
   readonly device: Device
   readonly heartbeatMs: number
+  readonly tokenIssuedAt: number
   readonly tokenExpiresAt: number
 }
 
@@ -36,6 +37,7 @@ export interface Open {
   readonly deviceId: string
   readonly rights: readonly Right[]
   readonly heartbeatMs: number
+  readonly tokenIssuedAt: number
   readonly tokenExpiresAt: number
   readonly lastSeenAt: number
   readonly commands: Bucket
@@ -88,6 +90,8 @@ export type Input =
   | { readonly kind: 'read'; readonly of: ReadRequest['kind']; readonly answers: readonly ServerFrame[] }
   /** A sign of life without a frame. */
   | { readonly kind: 'seen' }
+  /** Tokens of this user that were issued before count no more. */
+  | { readonly kind: 'revoked'; readonly notBefore: number }
   | { readonly kind: 'tick' }
   | { readonly kind: 'drain'; readonly reconnectAfterMs: number }
   | { readonly kind: 'slow' }

@@ -54,7 +54,15 @@ function login(frame: ClientFrames['login'], settings: SessionSettings): Step {
       : Math.min(limits.heartbeatMsMax, Math.max(limits.heartbeatMsMin, frame.heartbeatMs))
   const device = { deviceId: frame.deviceId, deviceType: frame.deviceType }
   return {
-    session: { phase: 'entering', userId: null, rights: [], device, heartbeatMs, tokenExpiresAt: 0 },
+    session: {
+      phase: 'entering',
+      userId: null,
+      rights: [],
+      device,
+      heartbeatMs,
+      tokenIssuedAt: 0,
+      tokenExpiresAt: 0,
+    },
     effects: [{ do: 'verify', token: frame.token }],
   }
 }
@@ -63,14 +71,18 @@ function stepEntering(session: Entering, input: Input, now: number, settings: Se
   switch (input.kind) {
     case 'verified': {
       if (!input.verdict.ok) return bye(input.verdict.code)
-      const { userId, rights, expiresAt } = input.verdict
+      const { userId, rights, issuedAt, expiresAt } = input.verdict
       return {
-        session: { ...session, userId, rights, tokenExpiresAt: expiresAt },
+        session: { ...session, userId, rights, tokenIssuedAt: issuedAt, tokenExpiresAt: expiresAt },
         effects: [{ do: 'enter', userId, device: session.device }],
       }
     }
     case 'refused':
       return bye(input.code)
+    case 'revoked':
+      return session.userId !== null && session.tokenIssuedAt < input.notBefore
+        ? bye('token_revoked')
+        : { session, effects: [] }
     case 'entered':
       return session.userId === null
         ? { session, effects: [] }
@@ -95,7 +107,7 @@ function welcome(
   now: number,
   windows: Windows,
 ): Step {
-  const { heartbeatMs, rights, tokenExpiresAt } = session
+  const { heartbeatMs, rights, tokenIssuedAt, tokenExpiresAt } = session
   const { connectionId, gatewayId } = input
   const frame: ServerFrame = {
     type: 'welcome',
@@ -109,7 +121,7 @@ function welcome(
   }
   const { deviceId } = session.device
   return {
-    session: openSession({ userId, deviceId, rights, heartbeatMs, tokenExpiresAt }, now),
+    session: openSession({ userId, deviceId, rights, heartbeatMs, tokenIssuedAt, tokenExpiresAt }, now),
     effects: [{ do: 'send', frame }],
   }
 }

@@ -145,6 +145,24 @@ const gatewaySchema = {
   ],
 } as const
 
+/**
+ * On im.revocations, by user: his tokens that were issued before are worth nothing. Never followed by a null value: the newest
+ * record of a user stays, and a reader that has come to the last one knows that it has all.
+ */
+const revocationSchema = {
+  type: 'record',
+  name: 'Revocation',
+  namespace: 'longwire',
+  fields: [
+    { name: 'user', type: 'string' },
+    /** In ms. */
+    { name: 'notBefore', type: 'long' },
+    /** Who asked for it, and when in ms by his own clock. */
+    { name: 'by', type: 'string' },
+    { name: 'at', type: 'long' },
+  ],
+} as const
+
 /** One slice of one partition's fold, on im.snapshots. */
 const snapshotSchema = {
   type: 'record',
@@ -187,6 +205,7 @@ export const records = {
   Command: codec(commandSchema),
   Delivery: codec(deliverySchema),
   GatewayAlive: codec(gatewaySchema),
+  Revocation: codec(revocationSchema),
   SnapshotChunk: codec(snapshotSchema),
   DeadLetter: codec(deadLetterSchema),
 }
@@ -199,6 +218,7 @@ export type Delivery = Infer<typeof deliverySchema>
 export type Answer = NonNullable<Delivery['answer']>
 export type Signal = NonNullable<Delivery['signal']>
 export type GatewayAlive = Infer<typeof gatewaySchema>
+export type Revocation = Infer<typeof revocationSchema>
 export type SnapshotChunk = Infer<typeof snapshotSchema>
 export type DeadLetter = Infer<typeof deadLetterSchema>
 

@@ -9,6 +9,7 @@ export const topics = {
   events: 'im.events',
   snapshots: 'im.snapshots',
   gateways: 'im.gateways',
+  revocations: 'im.revocations',
   deadLetters: 'im.dead-letters',
   deliveries: (gatewayId: string): string => `im.deliveries.${gatewayId}`,
 } as const
@@ -25,6 +26,7 @@ export function sharedTopics(partitions: number): TopicSpec[] {
     { name: topics.events, partitions, config: { ...keep(-1), ...appendTime } },
     { name: topics.snapshots, partitions, config: compacted },
     { name: topics.gateways, partitions: 1, config: { ...compacted, ...appendTime } },
+    { name: topics.revocations, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.deadLetters, partitions: 1, config: keep(28 * DAY) },
   ]
 }

@@ -2,9 +2,11 @@
 
 import { randomUUID } from 'node:crypto'
 import { startGateway } from '../../gateway/gateway.ts'
-import { mintToken } from '../../gateway/tokens/mint.ts'
+import { type KeySource, secretSource } from '../../gateway/tokens/key-source.ts'
+import { AUDIENCE, ISSUER, mintToken } from '../../gateway/tokens/mint.ts'
+import { createRevocations } from '../../gateway/tokens/revocations.ts'
 import type { Right } from '../../gateway/tokens/verdict.ts'
-import { verifier } from '../../gateway/tokens/verifier.ts'
+import { createVerifier } from '../../gateway/tokens/verifier.ts'
 import { createAddresses } from '../../gateway/transports/addresses.ts'
 import { openPublicPort } from '../../gateway/transports/public-port.ts'
 import { systemClock } from '../../infra/clock.ts'
@@ -103,6 +105,8 @@ export interface TestGatewayOptions {
   readonly store?: LogStore
   readonly clock?: Clock
   readonly staticFolder?: string
+  /** Default: the secret's. */
+  readonly keys?: KeySource
   readonly online?: MemoryOnlineMap
   readonly bus?: SignalBus
   readonly tls?: { readonly certFile: string; readonly keyFile: string }
@@ -118,6 +122,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   const boot = options.boot ?? 'boot00001'
   const heartbeatMs = options.heartbeatMs ?? 60_000
   const fencedBy: string[] = []
+  const revocations = createRevocations()
   const gateway = await startGateway({
     gatewayId,
     boot,
@@ -127,7 +132,14 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     online,
     bus: options.bus ?? createMemorySignalBus(),
     reads: options.reads ?? fakeReads,
-    tokens: verifier(secret, clock),
+    tokens: createVerifier({
+      keys: options.keys ?? secretSource(secret),
+      issuer: ISSUER,
+      audience: AUDIENCE,
+      clock,
+      revokedBefore: revocations.before,
+    }),
+    revocations,
     clock,
     log: silentLog,
     metrics: createMetrics(),

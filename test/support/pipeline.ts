@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { Counters } from '../../gateway/counters.ts'
 import { newBoot, startGateway } from '../../gateway/gateway.ts'
 import { mintToken } from '../../gateway/tokens/mint.ts'
+import { createRevocations } from '../../gateway/tokens/revocations.ts'
 import type { Right } from '../../gateway/tokens/verdict.ts'
 import { verifier } from '../../gateway/tokens/verifier.ts'
 import { createAddresses } from '../../gateway/transports/addresses.ts'
@@ -119,6 +120,7 @@ export async function startPipeline(gateways = 3, windows = defaultWindows): Pro
         bus,
         reads: readModels({ redis, clickhouse, partitions: PARTITIONS, generation: 0, clock }),
         tokens: verifier(secret, clock),
+        revocations: createRevocations(),
         clock,
         log: silentLog,
         metrics: createMetrics(),

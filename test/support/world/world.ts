@@ -2,10 +2,12 @@
  * The whole topology in one thread on virtual time: the released sequencer, fan-out, gateway and client, on the log in
  * memory, with processes that die, freeze and come back, appends that go wrong, and an online map that fails.
  */
+
 import type { Client, Message } from '../../../client/api.ts'
 import { connectWith } from '../../../client/client.ts'
 import { jsonCodec } from '../../../client/codec-json.ts'
 import { newBoot, startGateway } from '../../../gateway/gateway.ts'
+import { createRevocations } from '../../../gateway/tokens/revocations.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { createMemoryLog, type MemoryLog, type MemoryProcess } from '../../../infra/memory/log.ts'
 import { createMemoryOnlineMap, type MemoryOnlineMap } from '../../../infra/memory/online-map.ts'
@@ -117,6 +119,7 @@ export async function createWorld(
           online: map,
           bus,
           reads,
+          revocations: createRevocations(),
           tokens: {
             verify: async (user) => ({
               ok: true,

@@ -190,6 +190,20 @@ describe('an open session', () => {
     expect(byeOf(step(session, tick, T0 + 3_600_000, settings).effects)).toBe('token_expired')
   })
 
+  it.each([
+    ['entering', [login(), verified]],
+    ['open', open],
+  ])('ends, %s, by a revocation that is younger than its token, and by no other', (phase, inputs) => {
+    const issued: Input = {
+      kind: 'verified',
+      verdict: { ok: true, userId: 'alice', rights: [], issuedAt: T0, expiresAt: T0 + 3_600_000 },
+    }
+    const { session } = given(...inputs.map((input) => (input === verified ? issued : input)))
+    const revoked = (notBefore: number) => step(session, { kind: 'revoked', notBefore }, T0, settings)
+    expect(revoked(T0)).toMatchObject({ session: { phase }, effects: [] })
+    expect(byeOf(revoked(T0 + 1).effects)).toBe('token_revoked')
+  })
+
   it('checks a read mark before it is appended', () => {
     const mark = {
       type: 'markRead',
