@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parsePolicy } from '../projections/reads/policy.ts'
 import { limits } from '../schemas/limits.ts'
 import { logLevels } from './log.ts'
+import { isNetwork } from './networks.ts'
 
 /** One row of the table of settings: the variable is `LONGWIRE_` + name. */
 export interface Setting<T extends z.ZodType = z.ZodType> {
@@ -128,6 +129,13 @@ export const settings = {
     'http(s) origins, separated by commas',
     'Origins whose pages may open a WebSocket',
     { fallbackText: 'the same origin and localhost' },
+  ),
+  trustedProxies: setting(
+    'TRUSTED_PROXIES',
+    list.refine((items) => items.length > 0 && items.every(isNetwork)),
+    'addresses or networks (10.0.0.0/8), separated by commas',
+    "Balancers whose word on a client's address is taken (X-Forwarded-For, PROXY protocol)",
+    { fallbackText: 'none' },
   ),
   gatewayId: setting('GATEWAY_ID', id, '1 to 64 of A-Z a-z 0-9 _ . -', 'Stable id of this gateway', {
     fallback: 'gw-1',
