@@ -10,6 +10,8 @@ export interface EarlyChanges {
   applied(item: Item): Item
 }
 
+const NOTED_MAX = 10_000
+
 export function createEarlyChanges(): EarlyChanges {
   const byTarget = new Map<string, Item>()
   const keyOf = (conversationId: string, seq: number): string => `${conversationId} ${seq}`
@@ -17,7 +19,11 @@ export function createEarlyChanges(): EarlyChanges {
     note(change) {
       const key = keyOf(change.conversationId, change.targetSeq ?? 0)
       const before = byTarget.get(key)
-      if (!before || before.seq < change.seq) byTarget.set(key, change)
+      if (before && before.seq >= change.seq) return
+      byTarget.set(key, change)
+      // The message of the oldest may never come.
+      const [oldest] = byTarget.keys()
+      if (byTarget.size > NOTED_MAX && oldest !== undefined) byTarget.delete(oldest)
     },
     applied(item) {
       if (item.kind !== 'message' || byTarget.size === 0) return item

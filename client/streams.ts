@@ -143,7 +143,11 @@ export function createStreams(deps: StreamsDeps): Streams {
     const out: Item[] = []
     const offered = offer(log, item, out)
     give(log, out)
-    if (offered === 'gap' && isStarted(log)) deps.behind(log)
+    if (offered !== 'gap') return
+    // It waits for its turn; its message, which may wait as well, is not to be shown first as it no longer is.
+    if ((item.kind === 'recalled' || item.kind === 'edited') && (item.targetSeq ?? 0) > log.position)
+      early.note(item)
+    if (isStarted(log)) deps.behind(log)
   }
 
   function give(log: ConversationLog, items: readonly Item[]): void {

@@ -45,3 +45,32 @@ test('an edit that comes in its turn does not undo a newer one that was told bef
   streams.pushed(edit(4))
   expect(told).toEqual([2, 4])
 })
+
+test('a message that waited behind a gap is not shown as it was before a recall or an edit that waits with it', () => {
+  const told: unknown[] = []
+  const emitter = createEmitter((error) => {
+    throw error
+  })
+  emitter.on('message', ({ seq, content }) => void told.push([seq, content]))
+  emitter.on('recalled', ({ targetSeq }) => void told.push(['recalled', targetSeq]))
+  const nothing = () => {}
+  const streams = createStreams({
+    ...{ emitter, userId: () => 'bob', moved: nothing, baseline: nothing },
+    ...{ behind: nothing, seen: nothing, ownJumped: nothing },
+  })
+  const head = { conversationId: room, seq: 0, ordinal: 0, fromSeq: 1, toSeq: null }
+  streams.heads({ type: 'headsResult', id: 1, partial: false, heads: [head] })
+  streams.release()
+  streams.pushed(event(2, {}))
+  streams.pushed(event(3, {}))
+  streams.pushed(event(4, { kind: 'recalled', targetSeq: 2, content: null, contentType: null }))
+  streams.pushed(event(5, { kind: 'edited', targetSeq: 3, content: { text: 'new' } }))
+  expect(told).toEqual([])
+  streams.pushed(event(1, {}))
+  expect(told).toEqual([
+    [1, { type: 'text', text: '1' }],
+    [2, null],
+    [3, { type: 'text', text: 'new' }],
+    ['recalled', 2],
+  ])
+})
