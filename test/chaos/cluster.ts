@@ -12,16 +12,23 @@ import { setup } from '../../infra/setup.ts'
 import { untilReady } from '../../infra/supervisor/ready.ts'
 import { Fault, type LogStore } from '../../schemas/ports.ts'
 import { type KafkaProxy, startKafkaProxy } from '../support/kafka-proxy.ts'
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import type { Random } from './random.ts'
 import { type RoleHandle, type RoleKind, roleKinds, startRole } from './role.ts'
-import { partitions } from './settings.ts'
+import { heartbeatMs, linkFaults, partitions, type RunSettings } from './settings.ts'
 
 export interface Cluster {
   readonly dir: string
   readonly engines: Embedded<{ kafka: true; redis: true; clickhouse: true }>
   readonly proxy: KafkaProxy
+  /** Before the gateways, in the order of `urls`, which lead through them; empty in runs that do not hurt them. */
+  readonly links: readonly TcpProxy[]
+  /** Before Redis, for the roles. */
+  readonly redisLink: TcpProxy | null
   readonly roles: readonly RoleHandle[]
   readonly urls: readonly string[]
+  /** API ports of the gateways. */
+  readonly apis: readonly string[]
   readonly secretFile: string
   readonly store: LogStore
   stop(): Promise<void>
@@ -35,6 +42,7 @@ export interface ClusterOptions {
   readonly preloads: (kind: RoleKind, index: number) => readonly string[]
   readonly say: (line: string) => void
   readonly died: (name: string, how: string) => void
+  readonly settings: RunSettings
 }
 
 const brokerHeapMb = 320
@@ -55,11 +63,16 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     log,
   })
   const roles: RoleHandle[] = []
+  const links: TcpProxy[] = []
+  const hurtsLinks = linkFaults.some((fault) => options.settings.faults.includes(fault))
+  let redisLink: TcpProxy | null = null
   let proxy: KafkaProxy | undefined
   const stop = async () => {
     await Promise.all(roles.filter(({ kind }) => kind === 'gateway').map((role) => role.stop(roleGraceMs)))
     await Promise.all(roles.map((role) => role.stop(roleGraceMs)))
     await proxy?.close()
+    for (const link of links) await link.close()
+    await redisLink?.close()
     await engines.stop()
   }
   try {
@@ -67,6 +80,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const secretFile = path.join(dir, 'token-secret')
     writeFileSync(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 })
     const direct = engines.kafka.brokers.join(',')
+    if (hurtsLinks) redisLink = await startTcpProxy(engines.redis.port)
     const base = {
       ...ownEnvironment(),
       LONGWIRE_DATA: path.join(dir, 'data'),
@@ -74,7 +88,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       LONGWIRE_KAFKA: direct,
       LONGWIRE_KAFKA_REPLICATION: '3',
       LONGWIRE_KAFKA_MIN_INSYNC: '2',
-      LONGWIRE_REDIS: engines.redis.url,
+      LONGWIRE_REDIS: redisLink ? `redis://127.0.0.1:${redisLink.port}` : engines.redis.url,
       LONGWIRE_CLICKHOUSE: engines.clickhouse.url,
       LONGWIRE_PARTITIONS: String(partitions),
       LONGWIRE_TOKEN_SECRET_FILE: secretFile,
@@ -82,8 +96,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     }
     const config = requireServices(loadConfig(base), ['kafka', 'redis', 'clickhouse'])
     await patiently(() => setup(config, log))
+    if (options.settings.redisLateMs > 0) await engines.redis.stop()
     const ports = await freePorts(4)
-    const ready: string[] = []
+    const apis: string[] = []
     const urls: string[] = []
     const proxied = proxy.brokers.join(',')
     for (const kind of roleKinds)
@@ -98,9 +113,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
             LONGWIRE_PORT: String(port),
             LONGWIRE_API_PORT: String(apiPort),
             LONGWIRE_OMTP_PORT: '0',
+            ...(hurtsLinks ? { LONGWIRE_HEARTBEAT_MS: String(heartbeatMs) } : {}),
           })
-          urls.push(`ws://127.0.0.1:${port}/ws`)
-          ready.push(`http://127.0.0.1:${apiPort}/ready`)
+          if (hurtsLinks) links.push(await startTcpProxy(port))
+          urls.push(`ws://127.0.0.1:${links.at(-1)?.port ?? port}/ws`)
+          apis.push(`http://127.0.0.1:${apiPort}`)
         }
         const spec = {
           name,
@@ -117,13 +134,13 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
           }),
         )
       }
-    await Promise.all(ready.map((url) => untilReady(url, () => false)))
+    await Promise.all(apis.map((url) => untilReady(`${url}/ready`, () => false)))
     const store = kafkaStore(
       { brokers: engines.kafka.brokers, clientId: 'chaos' },
       { debug() {}, info() {}, warn() {}, error() {} },
       systemClock,
     )
-    return { dir, engines, proxy, roles, urls, secretFile, store, stop }
+    return { dir, engines, proxy, links, redisLink, roles, urls, apis, secretFile, store, stop }
   } catch (error) {
     await stop()
     throw error

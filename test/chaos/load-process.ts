@@ -5,7 +5,7 @@ import path from 'node:path'
 import { mintToken } from '../../gateway/tokens/mint.ts'
 import type { Cluster } from './cluster.ts'
 import type { FromLoad, LoadConfig, LoadStats, ToLoad } from './load/protocol.ts'
-import type { RunSettings } from './settings.ts'
+import { type RunSettings, userName } from './settings.ts'
 
 export interface Load {
   readonly historyFile: string
@@ -20,6 +20,10 @@ export interface Load {
 
 const tokenTtlSec = 86_400
 const answerMsMax = 240_000
+/**
+ * A device has no place to come back to until heads have answered it once, for which Redis must be there and rebuilt.
+ */
+const rebuildMsMax = 30_000
 const nothing: LoadStats = {
   ...{ attempts: 0, ok: 0, fail: 0, pending: 0, received: 0, online: 0, devices: 0, lacking: 0 },
   ...{ reconnects: 0, resends: 0, duplicates: 0, gapsHealed: 0, jumps: 0 },
@@ -32,11 +36,14 @@ export async function startLoad(cluster: Cluster, settings: RunSettings): Promis
   const secret = Buffer.from(readFileSync(cluster.secretFile, 'utf8').trim())
   const tokens: Record<string, string> = {}
   for (let i = 0; i < settings.users; i++) {
-    const user = `u${String(i).padStart(2, '0')}`
+    const user = userName(i)
     tokens[user] = await mintToken(secret, user, tokenTtlSec)
   }
   const { users, groups, ratePerSecond, seed } = settings
-  const config: LoadConfig = { urls: cluster.urls, tokens, users, groups, ratePerSecond, seed, historyFile }
+  const config: LoadConfig = {
+    ...{ urls: cluster.urls, tokens, users, groups, ratePerSecond, seed, historyFile },
+    awayFromMs: settings.redisLateMs === 0 ? 0 : settings.redisLateMs + rebuildMsMax,
+  }
   writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 })
   const out = openSync(path.join(cluster.dir, 'logs', 'load.log'), 'a', 0o600)
   const child = spawn(process.execPath, [path.join(import.meta.dirname, 'load/main.ts'), configFile], {

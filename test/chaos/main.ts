@@ -7,13 +7,26 @@ import { type BrokenBuild, brokenBuilds, preloadsOf, unpatched } from './broken/
 import type { RunResult } from './report.ts'
 import { examples, reportOf } from './report.ts'
 import { runChaos } from './run.ts'
-import { allFaults, type FaultName, fullRun, type RunSettings, smokeRun } from './settings.ts'
+import {
+  type CrowdName,
+  crowdNames,
+  type FaultName,
+  fullRun,
+  linkFaults,
+  linkRun,
+  type RunSettings,
+  smokeRun,
+  storeFaults,
+} from './settings.ts'
 
 interface Flags {
   readonly seed?: string
   readonly seconds?: string
   readonly rate?: string
   readonly smoke?: boolean
+  readonly links?: boolean
+  readonly crowds?: string
+  readonly redisLate?: string
   readonly broken?: string
   readonly keep?: boolean
   readonly kills?: string
@@ -21,6 +34,7 @@ interface Flags {
   readonly faults?: string
 }
 
+const faultNames: readonly FaultName[] = [...storeFaults, ...linkFaults]
 const flags = new Command('test:chaos')
   .description(
     'Load through the SDK while everything is killed, then an independent check of every guarantee.',
@@ -33,8 +47,11 @@ const flags = new Command('test:chaos')
   .option('--rate <number>', 'commands per second')
   .option('--kills <number>', 'kill -9 of role processes')
   .option('--drops <number>', 'produce answers lost after the append')
-  .option('--faults <names>', `the others, separated by commas: ${allFaults.join(', ')}, or none`)
+  .option('--faults <names>', `the others, separated by commas: ${faultNames.join(', ')}, or none`)
+  .option('--crowds <names>', `bad clients beside the good: ${crowdNames.join(', ')}, or none`)
+  .option('--redis-late <ms>', 'start without Redis, which comes so long after the load has begun')
   .option('--smoke', 'the short run for CI')
+  .option('--links', 'the run of what connections suffer')
   .option('--broken <name>', 'run a broken build, or `all`: it must be caught')
   .option('--keep', 'keep history, logs and data of a run that passed, too')
   .parse()
@@ -49,15 +66,15 @@ const number = (text: string | undefined, fallback: number) => {
   process.stderr.write(`${text} is not a whole number\n`)
   process.exit(2)
 }
-function faultsOf(text: string | undefined): readonly FaultName[] {
-  if (text === undefined) return allFaults
+/** Names separated by commas, in the order of `known`; `none` is none of them. */
+function namesOf<T extends string>(text: string, known: readonly T[]): readonly T[] {
   const names = text === 'none' ? [] : text.split(',')
-  const unknown = names.find((name) => !allFaults.some((fault) => fault === name))
+  const unknown = names.find((name) => !known.some((one) => one === name))
   if (unknown !== undefined) {
-    process.stderr.write(`there is no fault ${unknown}: ${allFaults.join(', ')}, or none\n`)
+    process.stderr.write(`there is no ${unknown}: ${known.join(', ')}, or none\n`)
     process.exit(2)
   }
-  return allFaults.filter((fault) => names.includes(fault))
+  return known.filter((one) => names.includes(one))
 }
 /** A gate asks everyone the same; the full run draws. */
 const smokeSeed = 1_920_044_172
@@ -84,7 +101,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 if (flags.broken === undefined) {
   process.exitCode = await soundRun()
   // The full run ends with the proof that its checker would have objected.
-  if (process.exitCode === 0 && !flags.smoke && flags.seconds === undefined)
+  if (process.exitCode === 0 && !flags.smoke && !flags.links && flags.seconds === undefined)
     process.exitCode = await brokenRuns(brokenBuilds)
 } else {
   const named = brokenBuilds.filter(({ name }) => flags.broken === 'all' || flags.broken === name)
@@ -103,7 +120,7 @@ setTimeout(() => {
 }, lingerMsMax).unref()
 
 async function soundRun(): Promise<number> {
-  const size = flags.smoke ? smokeRun : fullRun
+  const size: Omit<RunSettings, 'seed'> = flags.smoke ? smokeRun : flags.links ? linkRun : fullRun
   const settings: RunSettings = {
     ...size,
     seed,
@@ -111,7 +128,9 @@ async function soundRun(): Promise<number> {
     ratePerSecond: number(flags.rate, size.ratePerSecond),
     kills: number(flags.kills, size.kills),
     drops: number(flags.drops, size.drops),
-    faults: faultsOf(flags.faults),
+    faults: flags.faults === undefined ? size.faults : namesOf(flags.faults, faultNames),
+    crowds: flags.crowds === undefined ? size.crowds : namesOf<CrowdName>(flags.crowds, crowdNames),
+    redisLateMs: number(flags.redisLate, size.redisLateMs),
   }
   const run = await attempt(settings, null)
   if (!run.result) return 1

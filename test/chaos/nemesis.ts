@@ -4,6 +4,7 @@ import { createRedis } from '../../infra/redis/client.ts'
 import type { Cluster } from './cluster.ts'
 import type { History } from './history.ts'
 import { monotonicUs } from './history.ts'
+import { halfOpen, pauseRedis, slowRedis, storm } from './nemesis-links.ts'
 import type { RoleHandle, RoleKind } from './role.ts'
 import { type Fault, faultText, type Planned } from './schedule.ts'
 
@@ -15,6 +16,12 @@ export interface Bites {
   dropsOrdered: number
   redisEmptied: number
   clickhouseStops: number
+  redisPauses: number
+  redisSlow: number
+  /** Connections cut at once, and how long after they were let in again they were back. */
+  readonly storms: { cut: number; backMs: number }[]
+  /** Connections that vanished, and after how long the gateway closed each. */
+  readonly vanished: { count: number; closedAfterMs: number[] }[]
   /** What was ordered and could not be done, or was not seen to happen. */
   readonly blunt: string[]
   /** Wall-clock ms: while a sequencer slept. */
@@ -49,6 +56,7 @@ export function startNemesis(
   const bites: Bites = {
     kills: { sequencer: 0, fanout: 0, gateway: 0, projection: 0 },
     ...{ zombies: 0, brokerKills: 0, brokerPauses: 0, dropsOrdered: 0, redisEmptied: 0, clickhouseStops: 0 },
+    ...{ redisPauses: 0, redisSlow: 0, storms: [], vanished: [] },
     ...{ blunt: [], sleeps: [], storeOutages: [] },
   }
   let stopped = false
@@ -93,6 +101,8 @@ type Sleep = (ms: number) => Promise<void>
 
 export interface Traffic {
   committed(): number
+  /** Devices that are online, of all. */
+  onlineShare(): number
   readonly perSecond: number
 }
 
@@ -144,6 +154,14 @@ async function strike(
       bites.clickhouseStops += 1
       return
     }
+    case 'redis-pause':
+      return pauseRedis(cluster, fault.ms, () => outage(fault.ms, sleep, traffic), bites)
+    case 'redis-slow':
+      return slowRedis(cluster, fault.delayMs, fault.ms, bites, sleep)
+    case 'storm':
+      return storm(cluster, fault.ms, bites, sleep, traffic)
+    case 'half-open':
+      return halfOpen(cluster, fault.link, fault.ms, bites, sleep)
   }
 }
 

@@ -1,14 +1,24 @@
 /** The report block of a run. */
 import type { Verdict } from './checker/check.ts'
 import type { Finding, FindingKind } from './checker/types.ts'
+import type { CrowdStats } from './crowd/protocol.ts'
 import type { Times } from './latency.ts'
 import type { LoadStats } from './load/protocol.ts'
 import type { Bites } from './nemesis.ts'
+import type { OnlineCheck } from './online.ts'
 import type { Slope } from './resources.ts'
 import { faultText, type Planned } from './schedule.ts'
-import type { RunSettings } from './settings.ts'
+import type { CrowdName, RunSettings } from './settings.ts'
+
+export interface CrowdResult {
+  readonly name: CrowdName
+  /** Null where its process had died. */
+  readonly stats: CrowdStats | null
+}
 
 export interface RunResult {
+  readonly online: OnlineCheck
+  readonly crowds: readonly CrowdResult[]
   readonly settings: RunSettings
   readonly plan: readonly Planned[]
   readonly findings: readonly Finding[]
@@ -36,6 +46,7 @@ const groups: readonly [string, readonly FindingKind[]][] = [
   ['trespass', ['trespass', 'forbidden']],
   ['unsound writes', ['unsound-write', 'time-backwards']],
   ['unread mismatches', ['unread']],
+  ['stale online', ['stale-online']],
   ['recalls not kept', ['recall', 'stale']],
   ['dead or undecodable', ['dead-letter', 'undecodable']],
 ]
@@ -114,6 +125,7 @@ export function reportOf(result: RunResult): string {
       `answers lost ${result.hits}, Redis emptied ${bites.redisEmptied}, ClickHouse stops ${bites.clickhouseStops}; deaths of their own: ${result.ownDeaths.length}`,
     ),
     ...result.ownDeaths.map((text) => row('', text)),
+    ...linkLines(result).map(([name, text]) => row(name, text)),
     row('schedule', ''),
     ...result.plan.map(
       ({ atMs, fault }) => `    ${(atMs / 1_000).toFixed(1).padStart(6)} s  ${faultText(fault)}`,
@@ -139,4 +151,32 @@ function verdictLine({ findings, voids, settings }: RunResult): string {
   if (findings.length > 0) return `FAILED: ${findings.length} violations (LONGWIRE_SEED=${settings.seed})`
   if (voids.length > 0) return `VOID: the run proves nothing (LONGWIRE_SEED=${settings.seed})`
   return 'PASSED: nothing acknowledged was lost, doubled or reordered, and every fault was seen to bite'
+}
+
+function linkLines({ bites, crowds, online, settings }: RunResult): [string, string][] {
+  const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
+  const lines: [string, string][] = [
+    [
+      'online records',
+      `${online.records} for ${online.devices} devices${online.afterMs === null ? ', never equal' : ` after ${seconds(online.afterMs)}`}`,
+    ],
+  ]
+  if (settings.redisLateMs > 0) lines.push(['Redis', `came ${seconds(settings.redisLateMs)} after the load`])
+  if (bites.redisPauses + bites.redisSlow > 0)
+    lines.push(['Redis', `paused ${bites.redisPauses}, slow ${bites.redisSlow}`])
+  for (const { cut, backMs } of bites.storms)
+    lines.push(['storm', `${cut} cut, back ${seconds(backMs)} after they might`])
+  for (const { count, closedAfterMs } of bites.vanished)
+    lines.push([
+      'half-open',
+      `${count} vanished, ${closedAfterMs.length} closed by the gateway after at most ${seconds(Math.max(0, ...closedAfterMs))}`,
+    ])
+  for (const { name, stats } of crowds)
+    lines.push([
+      name,
+      stats === null
+        ? 'its process died'
+        : `logins ${stats.logins}, dropped ${stats.dropped}, found closed ${stats.closed}, told slow ${stats.told}`,
+    ])
+  return lines
 }

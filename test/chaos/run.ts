@@ -8,14 +8,17 @@ import { countRows, readArchive } from './checker/read-archive.ts'
 import { readTopic, topicSizes } from './checker/read-topics.ts'
 import type { Finding, Raw } from './checker/types.ts'
 import { type Cluster, startCluster } from './cluster.ts'
+import { type Crowd, startCrowd } from './crowd-process.ts'
 import { voidReasons } from './guards.ts'
+import { voidLinks } from './guards-links.ts'
 import { openHistory, readHistory } from './history.ts'
 import { timesOf } from './latency.ts'
 import { type Load, startLoad } from './load-process.ts'
 import { startNemesis } from './nemesis.ts'
+import { checkOnline } from './online.ts'
 import { untilAtRest } from './quiesce.ts'
 import { randomOf } from './random.ts'
-import type { RunResult } from './report.ts'
+import type { CrowdResult, RunResult } from './report.ts'
 import { watchResources } from './resources.ts'
 import type { RoleKind } from './role.ts'
 import { scheduleOf } from './schedule.ts'
@@ -43,6 +46,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
   const ownDeaths: string[] = []
   const cluster = await startCluster({
     ...{ dir, enginesDir: options.enginesDir, preloads: options.preloads, say },
+    settings,
     random: randomOf(settings.seed ^ 0xc1a5),
     died(name, how) {
       ownDeaths.push(`${name}: ${how}`)
@@ -50,10 +54,12 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     },
   })
   let load: Load | undefined
+  const crowds: Crowd[] = []
   let stopped: Promise<void> | undefined
   const stop = () => {
     stopped ??= (async () => {
       load?.kill()
+      for (const crowd of crowds) crowd.kill()
       await cluster.stop()
     })()
     return stopped
@@ -62,10 +68,15 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
   try {
     load = await startLoad(cluster, settings)
     say(`${load.stats().devices || settings.users} devices are connected`)
-    const driven = await drive(cluster, load, options)
+    const driven = await drive(cluster, load, crowds, options)
     const findings: Finding[] = []
     if (driven.restless !== null)
       findings.push({ kind: 'unsettled', detail: `not at rest: ${driven.restless}` })
+    if (driven.online.afterMs === null)
+      findings.push({
+        kind: 'stale-online',
+        detail: `${driven.online.records} online records, ${driven.online.devices} devices online`,
+      })
     say('reading everything back through the client')
     for (const error of await load.finalRead(options.restMsMax ?? quiesceMsMax))
       findings.push({ kind: 'history', detail: error })
@@ -88,8 +99,12 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     return {
       ...{ settings, plan: driven.plan, findings, verdict, stats, topics, ownDeaths },
       ...{ bites: driven.bites, slopes: driven.slopes, restMs: driven.restMs },
+      ...{ online: driven.online, crowds: driven.crowds },
       hits: cluster.proxy.hits(),
-      voids: voidReasons(settings, cluster, driven.bites, load, verdict, history, topics),
+      voids: [
+        ...voidReasons(settings, cluster, driven.bites, load, verdict, history, topics),
+        ...voidLinks(settings, driven.bites, driven.crowds),
+      ],
       times: timesOf(history),
       versions: versions(),
     }
@@ -98,14 +113,20 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
   }
 }
 
-async function drive(cluster: Cluster, load: Load, options: RunOptions) {
+async function drive(cluster: Cluster, load: Load, crowds: Crowd[], options: RunOptions) {
   const { settings, say } = options
   const history = openHistory(path.join(options.dir, 'history-run.jsonl'), 'run')
   const plan = scheduleOf(settings)
   await load.begin()
+  for (const name of settings.crowds) crowds.push(await startCrowd(cluster, settings, name))
   say(`load of ${settings.ratePerSecond}/s has begun; ${plan.length} faults in ${settings.seconds} s`)
   const resources = watchResources(cluster.roles)
-  const traffic = { committed: () => load.stats().ok, perSecond: settings.ratePerSecond }
+  const traffic = {
+    committed: () => load.stats().ok,
+    onlineShare: () => load.stats().online / Math.max(1, load.stats().devices),
+    perSecond: settings.ratePerSecond,
+  }
+  const late = settings.redisLateMs > 0 ? redisComes(cluster, settings.redisLateMs, say) : null
   const nemesis = startNemesis(cluster, plan, history, say, traffic)
   const progress = setInterval(() => {
     const { ok, fail, pending, received, online, devices, reconnects } = load.stats()
@@ -116,18 +137,28 @@ async function drive(cluster: Cluster, load: Load, options: RunOptions) {
   try {
     await new Promise((resolve) => setTimeout(resolve, settings.seconds * 1_000))
     await nemesis.done
+    await late
   } finally {
     clearInterval(progress)
     nemesis.stop()
   }
   const slopes = resources.stop()
   load.quiet()
+  const crowdStats: CrowdResult[] = []
+  for (const crowd of crowds) crowdStats.push({ name: crowd.name, stats: await crowd.stop() })
   say('no more load and no more faults')
   const fromMs = performance.now()
   const restless = await untilAtRest(cluster, load, options.restMsMax ?? quiesceMsMax, say)
   const restMs = restless === null ? performance.now() - fromMs : null
+  const online = await checkOnline(cluster, settings, () => load.stats().online)
   await history.close()
-  return { plan, bites: nemesis.bites, slopes, restless, restMs }
+  return { plan, bites: nemesis.bites, slopes, restless, restMs, online, crowds: crowdStats }
+}
+
+async function redisComes(cluster: Cluster, afterMs: number, say: (line: string) => void): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, afterMs))
+  await cluster.engines.redis.restart()
+  say('Redis is there now')
 }
 
 async function inTurn<K>(keys: readonly K[], read: (key: K) => Promise<Raw[]>): Promise<Raw[][]> {

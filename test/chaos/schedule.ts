@@ -1,7 +1,7 @@
 /** Which fault strikes when: a pure function of the seed and the size of the run. */
 import { type Random, randomOf } from './random.ts'
 import { type RoleKind, roleKinds } from './role.ts'
-import { type FaultName, type RunSettings, sessionTimeoutMs } from './settings.ts'
+import { type FaultName, heartbeatMs, type RunSettings, sessionTimeoutMs } from './settings.ts'
 
 export type Fault =
   | { readonly kind: 'kill'; readonly role: RoleKind; readonly index: number }
@@ -11,6 +11,10 @@ export type Fault =
   | { readonly kind: 'drop'; readonly count: number; readonly clients: string }
   | { readonly kind: 'redis-empty'; readonly ms: number }
   | { readonly kind: 'clickhouse-stop'; readonly ms: number }
+  | { readonly kind: 'redis-pause'; readonly ms: number }
+  | { readonly kind: 'redis-slow'; readonly ms: number; readonly delayMs: number }
+  | { readonly kind: 'storm'; readonly ms: number }
+  | { readonly kind: 'half-open'; readonly link: number; readonly ms: number }
 
 export interface Planned {
   readonly atMs: number
@@ -22,6 +26,10 @@ const dropsAtOnce = 2
 const brokerPauseMs = 14_000
 /** The controller believes a silent broker for so long; until then its partitions have no leader. */
 const electionMs = 10_000
+const redisPauseMs = 30_000
+const redisDelayMs = 200
+/** A gateway has given up the silent by then: two periods, and what its clock and the transport's are apart. */
+const halfOpenMs = 2 * heartbeatMs + 10_000
 const marginShare = 0.06
 
 /**
@@ -78,6 +86,14 @@ function lengthOf(name: FaultName, seconds: number, random: Random): number {
     case 'redis-empty':
     case 'clickhouse-stop':
       return Math.round(random.between(6_000, short ? 8_000 : 15_000))
+    case 'redis-pause':
+      return redisPauseMs
+    case 'redis-slow':
+      return Math.round(random.between(10_000, 20_000))
+    case 'storm':
+      return Math.round(random.between(1_000, 3_000))
+    case 'half-open':
+      return halfOpenMs
   }
 }
 
@@ -88,8 +104,14 @@ function longFault(name: FaultName, ms: number, random: Random): Fault {
     case 'broker-kill':
     case 'broker-pause':
       return { kind: name, node: random.below(3), ms }
+    case 'redis-slow':
+      return { kind: name, ms, delayMs: redisDelayMs }
+    case 'half-open':
+      return { kind: name, link: random.below(2), ms }
     case 'redis-empty':
     case 'clickhouse-stop':
+    case 'redis-pause':
+    case 'storm':
       return { kind: name, ms }
   }
 }
@@ -110,5 +132,13 @@ export const faultText = (fault: Fault): string => {
       return `stop Redis for ${fault.ms} ms, back empty`
     case 'clickhouse-stop':
       return `kill ClickHouse for ${fault.ms} ms`
+    case 'redis-pause':
+      return `SIGSTOP Redis for ${fault.ms} ms`
+    case 'redis-slow':
+      return `answers of Redis ${fault.delayMs} ms late for ${fault.ms} ms`
+    case 'storm':
+      return `cut all clients off and let nobody in for ${fault.ms} ms`
+    case 'half-open':
+      return `clients of gateway ${fault.link + 1} vanish without a word; looked at after ${fault.ms} ms`
   }
 }

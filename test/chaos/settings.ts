@@ -1,3 +1,4 @@
+import { limits } from '../../schemas/limits.ts'
 import type { RoleKind } from './role.ts'
 
 /** What one chaos run is made of. */
@@ -14,19 +15,63 @@ export interface RunSettings {
   readonly drops: number
   /** Which faults beside kills and drops. */
   readonly faults: readonly FaultName[]
+  readonly crowds: readonly CrowdName[]
+  /** Redis is not there when the roles start, and comes so long after the load has begun; 0: it is there. */
+  readonly redisLateMs: number
 }
 
-export type FaultName = 'zombie' | 'broker-kill' | 'broker-pause' | 'redis-empty' | 'clickhouse-stop'
-export const allFaults: readonly FaultName[] = [
+/** Of brokers, stores and processors: the default. */
+export const storeFaults = [
   'zombie',
   'broker-kill',
   'broker-pause',
   'redis-empty',
   'clickhouse-stop',
-]
+] as const
+/** Of the way between clients and gateways, and of the store that knows who is online. */
+export const linkFaults = ['redis-pause', 'redis-slow', 'storm', 'half-open'] as const
+export type FaultName = (typeof storeFaults)[number] | (typeof linkFaults)[number]
 
-export const fullRun = { seconds: 240, ratePerSecond: 60, users: 40, groups: 5, kills: 28, drops: 15 }
-export const smokeRun = { seconds: 90, ratePerSecond: 50, users: 24, groups: 3, kills: 8, drops: 10 }
+/** Bad clients, at work from the beginning of the load to its end. */
+export const crowdNames = ['flapping', 'deaf'] as const
+export type CrowdName = (typeof crowdNames)[number]
+
+const ordinary = { crowds: [], redisLateMs: 0 }
+export const fullRun = {
+  ...ordinary,
+  faults: storeFaults,
+  seconds: 240,
+  ratePerSecond: 60,
+  users: 40,
+  groups: 5,
+  kills: 28,
+  drops: 15,
+}
+export const smokeRun = {
+  ...ordinary,
+  faults: storeFaults,
+  seconds: 90,
+  ratePerSecond: 50,
+  users: 24,
+  groups: 3,
+  kills: 8,
+  drops: 10,
+}
+
+/** What connections suffer. The store faults have their own runs. */
+export const linkRun = {
+  ...{ seconds: 260, ratePerSecond: 40, users: 30, groups: 3, kills: 6, drops: 0, redisLateMs: 10_000 },
+  killRoles: ['gateway'] as const,
+  faults: [...linkFaults, 'redis-empty'] as const,
+  crowds: crowdNames,
+}
+
+/** Of gateways in runs in which connections vanish: the smallest that clients can ask for. */
+export const heartbeatMs = limits.heartbeatMsMin
+
+export const userName = (i: number): string => `u${String(i).padStart(2, '0')}`
+export const flappers = 40
+export const flapperName = (i: number): string => `flap${String(i).padStart(2, '0')}`
 
 export const partitions = 6
 /** A group's session; a process stopped for longer has lost its partitions. */

@@ -7,10 +7,12 @@ export interface DeafClient {
   send(frame: object): void
   pause(): void
   resume(): void
+  /** Whether the other side has ended it, as far as was read. */
+  readonly closed: boolean
   close(): void
 }
 
-/** After the upgrade. Of `longwire.json`, from a gateway whose messages are never fragmented. */
+/** After the upgrade; rejects where there is none. Of `longwire.json`, from a gateway whose messages are never fragmented. */
 export async function deafClient(url: string): Promise<DeafClient> {
   const { hostname, port, pathname } = new URL(url)
   const socket = connect(Number(port), hostname)
@@ -28,7 +30,16 @@ export async function deafClient(url: string): Promise<DeafClient> {
       'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
     ].join('\r\n'),
   )
-  await new Promise((resolve) => socket.once('data', resolve))
+  let closed = false
+  socket.on('close', () => {
+    closed = true
+  })
+  await new Promise<void>((resolve, reject) => {
+    socket.once('data', (bytes) =>
+      bytes.toString().startsWith('HTTP/1.1 101') ? resolve() : reject(new Error('no upgrade')),
+    )
+    socket.once('close', () => reject(new Error('closed')))
+  })
   socket.on('data', (bytes) => {
     rest = Buffer.concat([rest, bytes])
     for (let end = endOf(rest); end <= rest.length; end = endOf(rest)) {
@@ -42,6 +53,9 @@ export async function deafClient(url: string): Promise<DeafClient> {
     send: (frame) => void socket.write(masked(JSON.stringify(frame))),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
+    get closed() {
+      return closed
+    },
     close: () => void socket.destroy(),
   }
 }

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import { brokenBuilds } from '../chaos/broken/builds.ts'
 import { faultText, scheduleOf } from '../chaos/schedule.ts'
-import { allFaults, fullRun, type RunSettings, smokeRun } from '../chaos/settings.ts'
+import { fullRun, linkRun, type RunSettings, smokeRun } from '../chaos/settings.ts'
 
 const seeds = Array.from({ length: 200 }, (_, i) => i * 7919)
 const sizes: Omit<RunSettings, 'seed'>[] = [
-  { ...fullRun, faults: allFaults },
-  { ...smokeRun, faults: allFaults },
+  fullRun,
+  smokeRun,
+  linkRun,
   ...brokenBuilds.map(({ settings }) => settings),
 ]
 

@@ -14,7 +14,7 @@ export interface BrokenBuild {
   readonly expected: readonly FindingKind[]
 }
 
-const small = { ratePerSecond: 60, users: 16, groups: 2 }
+const small = { ratePerSecond: 60, users: 16, groups: 2, crowds: [], redisLateMs: 0 }
 
 export const brokenBuilds: readonly BrokenBuild[] = [
   {

@@ -86,6 +86,8 @@ export const findingKinds = [
   'send-order',
   /** Done by somebody whose place, role, mute or block did not let him, there and then. */
   'forbidden',
+  /** Redis says that somebody is online who is not, or the other way round. */
+  'stale-online',
   /** I4: a device never saw it. */
   'missing',
   /** I4: a device saw it twice after the SDK's de-duplication. */

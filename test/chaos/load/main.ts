@@ -1,6 +1,7 @@
 /** The load: a process of its own that knows the platform through the SDK only. Told what to do over IPC. */
 import { readFileSync } from 'node:fs'
 import { openHistory } from '../history.ts'
+import { userName } from '../settings.ts'
 import { type Device, openDevice } from './device.ts'
 import { finalRead } from './final-read.ts'
 import { prepareGroups } from './groups.ts'
@@ -24,7 +25,7 @@ process.on('message', (message: ToLoad) => void obey(message))
 function openDevices(): Promise<Device[]> {
   const opening: Promise<Device>[] = []
   for (let i = 0; i < config.users; i++) {
-    const user = `u${String(i).padStart(2, '0')}`
+    const user = userName(i)
     for (let d = 1; d <= (i % 3 === 0 ? 2 : 1); d++)
       opening.push(
         openDevice({
@@ -39,7 +40,7 @@ function openDevices(): Promise<Device[]> {
 async function obey(message: ToLoad): Promise<void> {
   if (message.kind === 'begin') {
     const groups = await prepareGroups(devices, config.groups, config.seed)
-    traffic = createTraffic({ devices, ratePerSecond: config.ratePerSecond, seed: config.seed }, groups)
+    traffic = createTraffic({ ...config, devices }, groups)
     traffic.start()
     tell({ kind: 'begun' })
   } else if (message.kind === 'quiet') traffic?.stop()

@@ -7,6 +7,7 @@ export interface LoadConfig {
   readonly groups: number
   readonly ratePerSecond: number
   readonly seed: number
+  readonly awayFromMs: number
   readonly historyFile: string
 }
 

@@ -27,6 +27,8 @@ export interface TrafficOptions {
   readonly devices: readonly Device[]
   readonly ratePerSecond: number
   readonly seed: number
+  /** Devices go away and come back from then on. */
+  readonly awayFromMs: number
 }
 
 /** What all kinds of traffic share. */
@@ -42,7 +44,7 @@ export interface Scene {
 }
 
 export function createTraffic(options: TrafficOptions, groups: readonly Group[]): Traffic {
-  const { devices, ratePerSecond } = options
+  const { devices, ratePerSecond, awayFromMs } = options
   const random = randomOf(options.seed)
   const users = [...new Set(devices.map((device) => device.user))]
   const committed = new Map<string, number>()
@@ -106,7 +108,11 @@ export function createTraffic(options: TrafficOptions, groups: readonly Group[])
         void device.bounce(random.between(200, 2_500), () => changes.whileAway(device))
       }
       timers.add(setInterval(tick, tickMs))
-      timers.add(setInterval(bounce, bounceEveryMs))
+      timers.add(
+        setTimeout(() => {
+          if (timers.size > 0) timers.add(setInterval(bounce, bounceEveryMs))
+        }, awayFromMs),
+      )
       for (const { everyMs, change } of every) timers.add(setInterval(change, everyMs))
     },
     stop() {

@@ -1,0 +1,109 @@
+/** A TCP proxy on 127.0.0.1 whose network can be made bad: cut, gone without a word, closed, or slow. */
+import { connect, createServer, type Socket } from 'node:net'
+
+export interface TcpProxy {
+  readonly port: number
+  /** Connections that are open on both sides. */
+  readonly open: number
+  /** Resets every connection; answers how many. */
+  cut(): number
+  /** Nobody gets in any more, or again: connections are reset at once. */
+  refuse(on: boolean): void
+  /**
+   * From now on nothing of the connections open now passes, in neither direction, and neither side hears that the other has gone, as
+   * when a cable is pulled. New ones pass.
+   */
+  vanish(): Vanished
+  /** What comes back from the target waits so long. */
+  delay(ms: number): void
+  close(): Promise<void>
+}
+
+export interface Vanished {
+  readonly count: number
+  /** How long after vanishing the target closed each, in ms, as far as it has. */
+  readonly closedAfterMs: readonly number[]
+}
+
+interface Pair {
+  readonly client: Socket
+  readonly target: Socket
+  gone: boolean
+}
+
+export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+  const pairs = new Set<Pair>()
+  let refusing = false
+  let delayMs = 0
+  const server = createServer({ allowHalfOpen: false, noDelay: true }, (client) => {
+    client.on('error', () => {})
+    if (refusing) return void client.resetAndDestroy()
+    const target = connect({ port: targetPort, host: '127.0.0.1', noDelay: true })
+    const pair: Pair = { client, target, gone: false }
+    pairs.add(pair)
+    target.on('error', () => {})
+    client.on('data', (bytes) => {
+      if (!pair.gone && !target.write(bytes)) client.pause()
+    })
+    target.on('drain', () => client.resume())
+    target.on('data', (bytes) => {
+      if (pair.gone) return
+      if (delayMs > 0) setTimeout(() => client.write(bytes), delayMs)
+      else if (!client.write(bytes)) target.pause()
+    })
+    client.on('drain', () => target.resume())
+    target.on('close', () => {
+      pairs.delete(pair)
+      if (!pair.gone) client.destroy()
+    })
+    client.on('close', () => {
+      if (!pair.gone) target.destroy()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return {
+    port: address.port,
+    get open() {
+      return pairs.size
+    },
+    cut() {
+      const cut = [...pairs].filter(({ gone }) => !gone)
+      for (const { client, target } of cut) {
+        client.resetAndDestroy()
+        target.resetAndDestroy()
+      }
+      return cut.length
+    },
+    refuse(on) {
+      refusing = on
+    },
+    vanish() {
+      const closedAfterMs: number[] = []
+      const fromMs = performance.now()
+      const going = [...pairs].filter(({ gone }) => !gone)
+      for (const pair of going) {
+        pair.gone = true
+        pair.target.on('close', () => {
+          closedAfterMs.push(performance.now() - fromMs)
+          pair.client.destroy()
+        })
+        // What is not read at all would in time fill the sender's window: that is no silence.
+        pair.target.resume()
+      }
+      return { count: going.length, closedAfterMs }
+    },
+    delay(ms) {
+      delayMs = ms
+    },
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve))
+      for (const { client, target } of pairs) {
+        client.destroy()
+        target.destroy()
+      }
+      await closed
+    },
+  }
+}
