@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { createClickHouse } from '../infra/clickhouse/client.ts'
 import { clickHouseOptions } from '../infra/clickhouse/migrate.ts'
+import { networksOf } from '../infra/networks.ts'
 import { createRedis, redisOptions } from '../infra/redis/client.ts'
 import { createRedisOnlineMap } from '../infra/redis/online-map.ts'
 import { createRedisSignalBus } from '../infra/redis/signal-bus.ts'
@@ -91,6 +92,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     secretName: () => randomBytes(24).toString('base64url'),
     hub: gateway.hub,
     addresses,
+    trusted: networksOf(config.trustedProxies ?? []),
     log,
   })
   const report = startReport({

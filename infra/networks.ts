@@ -1,5 +1,5 @@
 /** Sets of network addresses, as settings name them. */
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, isIPv6 } from 'node:net'
 
 export interface Networks {
   has(address: string): boolean
@@ -31,14 +31,13 @@ export function networksOf(networks: readonly string[]): Networks {
   }
 }
 
-const MAPPED = /^(?:::ffff:|0{4}:0{4}:0{4}:0{4}:0{4}:ffff:)(.+)$/i
-
-/** An IPv4 address in IPv6 clothes is the IPv4 address. */
-export function plainAddress(address: string): string {
-  const inner = MAPPED.exec(address)?.[1]
-  if (inner === undefined) return address
-  if (isIP(inner) === 4) return inner
-  const [high, low] = inner.split(':').map((part) => Number.parseInt(part, 16))
-  if (high === undefined || low === undefined || Number.isNaN(high + low)) return address
-  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
+/** One text per address, however a socket library writes it: an IPv4 client of an IPv6 socket has its IPv4 address. */
+export function plainAddress(text: string): string {
+  const [bare = ''] = text.split('%')
+  if (!isIPv6(bare)) return bare
+  const short = new URL(`http://[${bare}]`).hostname.slice(1, -1)
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(short)
+  if (!mapped) return short
+  const [high, low] = [mapped[1], mapped[2]].map((part) => Number.parseInt(part ?? '', 16))
+  return [high, low].map((half = 0) => `${half >> 8}.${half & 255}`).join('.')
 }

@@ -2,7 +2,7 @@
  * Connections per address, and those among them that have not logged in: the cheap way to exhaust a server. One count for all
  * transports of a gateway.
  */
-import { isIPv6 } from 'node:net'
+import { plainAddress } from '../../infra/networks.ts'
 
 export interface AddressSeat {
   entered(): void
@@ -46,17 +46,6 @@ export function createAddresses(openMax: number, pendingMax: number): Addresses 
       }
     },
   }
-}
-
-/** One text per address, however a socket library writes it: an IPv4 client of an IPv6 socket has its IPv4 address. */
-export function plainAddress(text: string): string {
-  const [bare = ''] = text.split('%')
-  if (!isIPv6(bare)) return bare
-  const short = new URL(`http://[${bare}]`).hostname.slice(1, -1)
-  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(short)
-  if (!mapped) return short
-  const [high, low] = [mapped[1], mapped[2]].map((part) => Number.parseInt(part ?? '', 16))
-  return [high, low].map((half = 0) => `${half >> 8}.${half & 255}`).join('.')
 }
 
 /** What is counted as one: an IPv4 address, or the /64 that one IPv6 subscriber has all of. */

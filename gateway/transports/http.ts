@@ -1,11 +1,14 @@
 /** What every answer on the public port has in common. Of uWebSockets.js only the types: nothing is opened here. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
+import type { Networks } from '../../infra/networks.ts'
 import type { Logger } from '../../schemas/ports.ts'
-import { plainAddress } from './addresses.ts'
+import { clientAddress } from './proxies.ts'
 
 const text = new TextDecoder()
-export const addressOf = (res: HttpResponse): string =>
-  plainAddress(text.decode(res.getRemoteAddressAsText()))
+
+/** `trusted`: proxies whose X-Forwarded-For is believed. */
+export const addressOf = (res: HttpResponse, req: HttpRequest, trusted: Networks): string =>
+  clientAddress(text.decode(res.getRemoteAddressAsText()), req.getHeader('x-forwarded-for'), trusted)
 
 export function plain(res: HttpResponse, status: string, body: string): void {
   res.cork(() => {

@@ -3,6 +3,7 @@
  * header, never in the address, which proxies and logs keep.
  */
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js'
+import type { Networks } from '../../infra/networks.ts'
 import { type CodeName, codes } from '../../schemas/codes.ts'
 import { limits } from '../../schemas/limits.ts'
 import type { Logger } from '../../schemas/ports.ts'
@@ -18,6 +19,8 @@ export interface PollingOptions {
   readonly log: Logger
   readonly origins: readonly string[] | null
   readonly addresses: Addresses
+  /** Proxies that say whom they speak for. */
+  readonly trusted: Networks
   readonly sessions: PollSessions
   accepting(): boolean
 }
@@ -66,7 +69,7 @@ export function pollingRoutes(app: TemplatedApp, options: PollingOptions): void 
     }
     return {
       session: req.getHeader(SESSION_HEADER),
-      address: addressOf(res),
+      address: addressOf(res, req, options.trusted),
       send: (status, body) => respond(status, body, false),
       onGone(fn) {
         if (gone) gone = fn

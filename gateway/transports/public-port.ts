@@ -13,6 +13,7 @@ import {
   us_socket_local_port,
 } from 'uWebSockets.js'
 import { createServer } from 'node:net'
+import type { Networks } from '../../infra/networks.ts'
 import type { Clock, Logger } from '../../schemas/ports.ts'
 import type { Hub } from '../hub.ts'
 import type { Addresses } from './addresses.ts'
@@ -45,6 +46,8 @@ export interface PublicPortOptions {
   readonly hub: Hub
   /** Shared with the other transports. */
   readonly addresses: Addresses
+  /** Proxies that say whom they speak for. */
+  readonly trusted: Networks
   /** Files in PEM; null: no TLS. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
   readonly log: Logger
@@ -62,7 +65,7 @@ export async function openPublicPort(options: PublicPortOptions): Promise<Public
   const app = options.tls
     ? SSLApp({ cert_file_name: options.tls.certFile, key_file_name: options.tls.keyFile })
     : App()
-  const common = { hub, log, origins, addresses, accepting: () => accepting }
+  const common = { hub, log, origins, addresses, trusted: options.trusted, accepting: () => accepting }
   webSocketRoute(app, { ...common, heartbeatMs: options.heartbeatMs })
   const sessions = createPollSessions(options)
   pollingRoutes(app, { ...common, sessions })

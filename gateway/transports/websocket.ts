@@ -1,5 +1,6 @@
 /** WebSockets on the public port: `/ws`. */
 import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket } from 'uWebSockets.js'
+import type { Networks } from '../../infra/networks.ts'
 import { limits } from '../../schemas/limits.ts'
 import type { Logger } from '../../schemas/ports.ts'
 import { SUBPROTOCOL_AVRO, SUBPROTOCOL_JSON } from '../../schemas/protocol.ts'
@@ -15,6 +16,8 @@ export interface WebSocketOptions {
   readonly log: Logger
   readonly origins: readonly string[] | null
   readonly addresses: Addresses
+  /** Proxies that say whom they speak for. */
+  readonly trusted: Networks
   readonly heartbeatMs: number
   accepting(): boolean
 }
@@ -46,7 +49,7 @@ export function webSocketRoute(app: TemplatedApp, options: WebSocketOptions): vo
     if (!originAllowed(req.getHeader('origin'), req.getHeader('host'), options.origins))
       return '403 Forbidden'
     if (subprotocolOf(req.getHeader('sec-websocket-protocol')) === null) return '400 Bad Request'
-    if (addresses.isFull(addressOf(res))) return '429 Too Many Requests'
+    if (addresses.isFull(addressOf(res, req, options.trusted))) return '429 Too Many Requests'
     return null
   }
 
@@ -70,7 +73,7 @@ export function webSocketRoute(app: TemplatedApp, options: WebSocketOptions): vo
         const protocol = subprotocolOf(protocols) ?? ''
         const data: UserData = {
           encoding: protocol === SUBPROTOCOL_AVRO ? 'avro' : 'json',
-          address: addressOf(res),
+          address: addressOf(res, req, options.trusted),
           connection: null,
           socket: null,
           seat: null,

@@ -15,6 +15,7 @@ import { createMemoryLog } from '../../infra/memory/log.ts'
 import { createMemoryOnlineMap, type MemoryOnlineMap } from '../../infra/memory/online-map.ts'
 import { createMemorySignalBus } from '../../infra/memory/signal-bus.ts'
 import { createMetrics } from '../../infra/metrics.ts'
+import { networksOf } from '../../infra/networks.ts'
 import type { SignalBus } from '../../infra/redis/signal-bus.ts'
 import type { ReadModels } from '../../projections/reads.ts'
 import { seal } from '../../schemas/avro.ts'
@@ -101,6 +102,8 @@ export interface TestGatewayOptions {
   readonly boot?: string
   readonly heartbeatMs?: number
   readonly origins?: readonly string[] | null
+  /** Trusted with whom they speak for. */
+  readonly proxies?: readonly string[]
   readonly reads?: ReadModels
   readonly store?: LogStore
   readonly clock?: Clock
@@ -162,6 +165,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     secretName: () => randomUUID(),
     hub: gateway.hub,
     addresses: createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax),
+    trusted: networksOf(options.proxies ?? []),
     log: silentLog,
   })
   const appender = await store.appender('test')

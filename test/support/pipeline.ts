@@ -16,6 +16,7 @@ import { silentLog } from '../../infra/log.ts'
 import { createMemoryLog } from '../../infra/memory/log.ts'
 import { createMemorySignalBus } from '../../infra/memory/signal-bus.ts'
 import { createMetrics } from '../../infra/metrics.ts'
+import { networksOf } from '../../infra/networks.ts'
 import { createRedisOnlineMap } from '../../infra/redis/online-map.ts'
 import { decideWith } from '../../processors/decide.ts'
 import { startFanout } from '../../processors/fanout/fanout.ts'
@@ -141,6 +142,7 @@ export async function startPipeline(gateways = 3, windows = defaultWindows): Pro
         secretName: () => randomUUID(),
         hub: gateway.hub,
         addresses: createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax),
+        trusted: networksOf([]),
         log: silentLog,
       })
       return { gateway, port }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createAddresses, networkOf, plainAddress } from '../../../../gateway/transports/addresses.ts'
+import { createAddresses, networkOf } from '../../../../gateway/transports/addresses.ts'
+import { plainAddress } from '../../../../infra/networks.ts'
 
 describe('an address', () => {
   it.each([

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { clientAddress, readProxyLine } from '../../../../gateway/transports/proxies.ts'
-import { isNetwork, networksOf, plainAddress } from '../../../../infra/networks.ts'
+import { isNetwork, networksOf } from '../../../../infra/networks.ts'
 
 const trusted = networksOf(['10.0.0.0/8', '192.0.2.1', 'fd00::/8'])
 
@@ -20,7 +20,7 @@ describe('an address behind proxies', () => {
     ['10.0.0.1', '', '10.0.0.1', 'nothing is said'],
     ['10.0.0.1', 'unknown', '10.0.0.1', 'what is no address is not believed'],
     ['::ffff:10.0.0.1', '198.51.100.7', '198.51.100.7', 'IPv4 in IPv6 is IPv4'],
-    ['0000:0000:0000:0000:0000:ffff:0a00:0001', '2001:db8::1', '2001:db8::1', 'spelt out, too'],
+    ['0000:0000:0000:0000:0000:ffff:0a00:0001', '2001:0db8::0001', '2001:db8::1', 'spelt out, too'],
     ['fd00::5', '198.51.100.7', '198.51.100.7', 'a network of IPv6'],
   ])('peer %s, header "%s": %s (%s)', (peer, header, address) => {
     expect(clientAddress(peer, header, trusted)).toBe(address)
@@ -30,10 +30,6 @@ describe('an address behind proxies', () => {
     for (const good of ['10.0.0.1', '10.0.0.0/8', '::1', 'fd00::/8']) expect(isNetwork(good)).toBe(true)
     for (const bad of ['', 'x', '10.0.0.0/33', '10.0.0.0/8/8', '::1/129', '10.0.0/8', '10.0.0.1/'])
       expect(isNetwork(bad)).toBe(false)
-  })
-
-  test('any text is an address of itself or of what is in it', () => {
-    fc.assert(fc.property(fc.string(), (text) => typeof plainAddress(text) === 'string'))
   })
 })
 
