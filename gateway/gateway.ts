@@ -17,6 +17,7 @@ import type { DevicePolicy } from './devices.ts'
 import { createHub, type Hub } from './hub.ts'
 import { startInbound } from './inbound.ts'
 import { createKicks } from './kicks.ts'
+import { onlineApi } from './online-api.ts'
 import { createOutbox } from './outbox.ts'
 import { createPresence } from './presence.ts'
 import { createReading } from './reading.ts'
@@ -55,6 +56,8 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly hub: Hub
   readonly counters: Counters
+  /** Who is online, for operators. */
+  readonly onlineApi: ReturnType<typeof onlineApi>
   levels(): Readonly<Record<string, number>>
   ready(): boolean
   /** Call once transports accept no more. Sends every client elsewhere and lets what was accepted end well. */
@@ -203,6 +206,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     hub,
     counters,
+    onlineApi: onlineApi({ online, connections, clock }),
     levels: () => ({
       gateway_connections: connections.size(),
       gateway_users: connections.users(),

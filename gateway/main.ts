@@ -109,6 +109,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
       gateway_token_keys_age_ms: keys.ageMs(),
     }),
     ready: gateway.ready,
+    answer: gateway.onlineApi,
   })
   log.info({ gatewayId, boot, host, port: publicPort.port, heartbeatMs }, 'started')
   steps.push(

@@ -43,6 +43,8 @@ export interface RegistryOptions {
 
 const CHUNK = 500
 const RETRY_MS = 1_000
+/** In one of so many rounds it is looked for what a lost answer or a removal that failed left behind. */
+const SWEEP_ROUNDS = 6
 
 export function createRegistry(options: RegistryOptions): Registry {
   const { online, connections, gatewayId, boot, clock, log } = options
@@ -52,6 +54,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   let running = false
   let incomplete = false
   let records = 0
+  let rounds = 0
+  /** Users of whom a removal failed: they stay in the gateway's set until a sweep has seen to it, for else nobody would find it. */
+  const owed = new Set<string>()
   let cancel = () => {}
 
   const recordOf = ({ user, entry }: Connection): OnlineRecord | null =>
@@ -73,7 +78,32 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
     const live = [...connections.all()].filter((connection) => connection.entry)
     for (let at = 0; at < live.length && !stopped; at += CHUNK) await refreshChunk(live.slice(at, at + CHUNK))
+    if (!stopped && (rounds++ % SWEEP_ROUNDS === 0 || owed.size > 0)) await sweepAbsent()
     if (!stopped) await options.refreshRest()
+  }
+
+  /** Users of whom the map says that they are here, and who are not. */
+  async function sweepAbsent(): Promise<void> {
+    const isAbsent = (user: string): boolean => connections.byUser(user) === undefined
+    const absent = (await online.usersOf(gatewayId)).filter(isAbsent)
+    for (let at = 0; at < absent.length; at += CHUNK) {
+      const some = absent.slice(at, at + CHUNK)
+      const found = await online.locate(some)
+      for (const user of some) await sweepUser(user, found.get(user) ?? [])
+      await online.forget(
+        gatewayId,
+        some.filter((user) => isAbsent(user) && !owed.has(user)),
+      )
+    }
+  }
+
+  /** Takes out what stands there of this gateway and is no connection of it. */
+  async function sweepUser(user: string, all: readonly OnlineEntry[]): Promise<void> {
+    for (const { gateway, boot: of, connection } of all) {
+      if (gateway !== gatewayId || (of === boot && connections.byId(connection))) continue
+      await online.unregister({ user, gateway, boot: of, connection, lastOfUser: false })
+    }
+    owed.delete(user)
   }
 
   async function refreshChunk(chunk: readonly Connection[]): Promise<void> {
@@ -106,6 +136,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       const all = connection.user === null ? undefined : found.get(connection.user)
       if (all && connections.byId(connection.id)) options.onSeen(connection, all)
     }
+    for (const [user, all] of found) await sweepUser(user, all)
   }
 
   function markRegistered(connection: Connection, entry: OnlineEntry): void {
@@ -120,12 +151,13 @@ export function createRegistry(options: RegistryOptions): Registry {
     if (user === null || !connection.entry) return
     const counted = connection.registered
     connection.registered = false
-    const lastOfUser = connections.byUser(user) === undefined
+    const lastOfUser = connections.byUser(user) === undefined && !owed.has(user)
     try {
       await online.unregister({ user, gateway: gatewayId, boot, connection: connection.id, lastOfUser })
       if (counted) records -= 1
     } catch (error) {
       failed(error, 'unregister')
+      owed.add(user)
       // Its expiry removes it.
       if (counted)
         clock.after(limits.onlineExpiryMs, () => {

@@ -1,9 +1,15 @@
-/** What a role without a public port tells: a summary line every 30 s, and `/ready` and `/metrics` where METRICS_PORT is set. */
-import { createServer } from 'node:http'
+/** What a role tells of itself on its API port: a summary line every 30 s, and `/ready` and `/metrics` where METRICS_PORT is set. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Fault } from '../schemas/ports.ts'
 import type { Clock } from './clock.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+
+/** Sent as JSON. */
+export interface Answer {
+  readonly status: number
+  readonly body: object
+}
 
 const SUMMARY_MS = 30_000
 
@@ -19,6 +25,8 @@ export interface ReportOptions {
   /** Values that go up and down. */
   levels(): Readonly<Record<string, number>>
   ready(): boolean
+  /** What else may be asked with GET; null: nothing of this kind. */
+  answer?(url: URL): Promise<Answer> | null
   /** The port is taken, or cannot be listened on. */
   failed(fault: Fault): void
 }
@@ -45,8 +53,23 @@ export function startReport(options: ReportOptions): { stop(): void } {
     else if (request.url === '/metrics') {
       publish()
       response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.render())
-    } else response.writeHead(404).end()
+    } else await answer(request, response)
   })
+  async function answer({ method, url }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = URL.canParse(url ?? '', 'http://localhost') ? new URL(url ?? '', 'http://localhost') : null
+    try {
+      const found = method === 'GET' && path ? await options.answer?.(path) : null
+      if (!found) response.writeHead(404).end()
+      else {
+        response.writeHead(found.status, { 'content-type': 'application/json; charset=utf-8' })
+        response.end(`${JSON.stringify(found.body)}\n`)
+      }
+    } catch (err) {
+      log.error({ err }, 'answering on the API port failed by a defect')
+      if (!response.headersSent) response.writeHead(500)
+      response.end()
+    }
+  }
   server.on('error', (cause) => {
     const line = `${options.host}:${options.port} for /ready and /metrics cannot be opened (${cause.message}): choose another port`
     options.failed(new Fault('port_unavailable', line, { retriable: false, cause }))

@@ -2,6 +2,7 @@
 
 import { createRedis, redisOptions } from '../infra/redis/client.ts'
 import { createRedisOnlineMap } from '../infra/redis/online-map.ts'
+import { startOnlineSweeper } from '../infra/redis/online-sweeper.ts'
 import { checkTopics, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
 import { decideWith } from './decide.ts'
@@ -25,10 +26,10 @@ await runRole(wanted === 'all' ? 'processors' : wanted, ['kafka', 'redis'], asyn
     wanted === 'fanout'
       ? null
       : await startSequencer({ ...common, store: role.store('sequencer'), generation, decide })
+  const online = createRedisOnlineMap(redis)
   const fanout =
-    wanted === 'sequencer'
-      ? null
-      : await startFanout({ ...common, store: role.store('fanout'), map: createRedisOnlineMap(redis) })
+    wanted === 'sequencer' ? null : await startFanout({ ...common, store: role.store('fanout'), map: online })
+  const sweeper = fanout && startOnlineSweeper({ online, live: fanout.live, clock, log })
   const report = startReport({
     log,
     clock,
@@ -36,7 +37,11 @@ await runRole(wanted === 'all' ? 'processors' : wanted, ['kafka', 'redis'], asyn
     failed: role.failed,
     host: config.apiHost,
     port: config.metricsPort,
-    counts: () => ({ ...prefixed('sequencer', sequencer?.stats), ...prefixed('fanout', fanout?.stats) }),
+    counts: () => ({
+      ...prefixed('sequencer', sequencer?.stats),
+      ...prefixed('fanout', fanout?.stats),
+      online_records_swept: sweeper?.swept() ?? 0,
+    }),
     levels: () => ({ ...prefixed('sequencer', sequencer?.owned()), ...prefixed('fanout', fanout?.owned()) }),
     ready: () => {
       const owned = sequencer?.owned()
@@ -46,6 +51,7 @@ await runRole(wanted === 'all' ? 'processors' : wanted, ['kafka', 'redis'], asyn
   log.info({ roles: wanted, generation, partitions: config.partitions }, 'started')
   steps.push(
     { name: 'sequencer', stop: () => sequencer?.stop() },
+    { name: 'online sweeper', stop: () => sweeper?.stop() },
     { name: 'fan-out', stop: () => fanout?.stop() },
     { name: 'report', stop: () => report.stop() },
     { name: 'redis', stop: () => redis.close() },

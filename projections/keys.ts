@@ -66,6 +66,8 @@ export const keys = {
   /** Hash: partition → position of the Redis projections. */
   positions: (): string => `${PREFIX}pos:live:${FORM}`,
   connect: (user: string): string => `${PREFIX}connect:{${user}}`,
+  /** Set of gateways that have announced themselves. */
+  gateways: (): string => `${PREFIX}gateways`,
   connectUsers: (gateway: string): string => `${PREFIX}connectUsers:${gateway}`,
   announced: (gateway: string): string => `${PREFIX}announced:${gateway}`,
   /** Hash: gateway that has members of this large group → `<boot>;<when it expires, ms>`. */

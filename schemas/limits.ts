@@ -160,6 +160,10 @@ export const limits = {
   /** A gateway rewrites its records in the online map this often; each is good for onlineExpiryMs. */
   onlineRefreshMs: 10_000,
   onlineExpiryMs: 30_000,
+  /** What gateways that never came back left in the online map is looked for this often. */
+  onlineSweepMs: 30_000,
+  /** Users of a gateway whom an operator is shown at once. */
+  onlineUsersPerAnswerMax: 1_000,
   /** What all clients are asked to do at once (resync, reconnect) is spread over at most this long. */
   spreadMsMax: 2_000,
   recordBytesMax: 1_000_000,

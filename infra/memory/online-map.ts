@@ -21,6 +21,9 @@ export interface MemoryOnlineMap extends OnlineMap {
 export function createMemoryOnlineMap(): MemoryOnlineMap {
   const records = new Map<string, OnlineRecord>()
   const boots = new Map<string, string>()
+  const known = new Set<string>()
+  /** Gateway → users, kept apart from the records as in Redis. */
+  const usersHere = new Map<string, Set<string>>()
   const heads = new Map<string, StreamHead>()
   const interests = new Map<string, Map<string, Interest>>()
   const up = async () => {
@@ -29,6 +32,12 @@ export function createMemoryOnlineMap(): MemoryOnlineMap {
   }
   const of = (user: string) =>
     [...records.values()].filter((one) => one.user === user).map(({ entry }) => entry)
+  const join = (user: string, gateway: string): void => {
+    known.add(gateway)
+    const users = usersHere.get(gateway)
+    if (users) users.add(user)
+    else usersHere.set(gateway, new Set([user]))
+  }
   const removeWhere = (gone: (record: OnlineRecord) => boolean): number => {
     const found = [...records].filter(([, record]) => gone(record))
     for (const [id] of found) records.delete(id)
@@ -42,7 +51,7 @@ export function createMemoryOnlineMap(): MemoryOnlineMap {
     interests,
     friendships: new Map(),
     empty() {
-      for (const lost of [records, boots, heads, interests]) lost.clear()
+      for (const lost of [records, boots, heads, interests, known, usersHere]) lost.clear()
     },
     forgetInterest(conversationId) {
       interests.delete(conversationId)
@@ -92,24 +101,30 @@ export function createMemoryOnlineMap(): MemoryOnlineMap {
     async register(record) {
       await up()
       const { user, entry } = record
+      join(user, entry.gateway)
       const others = of(user).filter(({ connection }) => connection !== entry.connection)
       const loginAt = Math.max(entry.loginAt, ...others.map((other) => other.loginAt + 1))
       records.set(entry.connection, { user, entry: { ...entry, loginAt } })
       return { loginAt, others }
     },
-    async unregister({ connection, boot }) {
+    async unregister({ user, gateway, connection, boot, lastOfUser }) {
       await up()
+      if (lastOfUser) usersHere.get(gateway)?.delete(user)
       if (records.get(connection)?.entry.boot === boot) records.delete(connection)
     },
     async refresh(all) {
       await up()
       const created = all.filter(({ entry }) => !records.has(entry.connection))
-      for (const record of all) records.set(record.entry.connection, record)
+      for (const record of all) {
+        join(record.user, record.entry.gateway)
+        records.set(record.entry.connection, record)
+      }
       return created.map(({ entry }) => entry.connection)
     },
     async announce(gateway, boot) {
       await up()
       boots.set(gateway, boot)
+      known.add(gateway)
     },
     async retract(gateway, boot) {
       await up()
@@ -117,26 +132,43 @@ export function createMemoryOnlineMap(): MemoryOnlineMap {
     },
     async clearGateway(gateway, bootNow) {
       await up()
-      return removeWhere(({ entry }) => entry.gateway === gateway && entry.boot !== bootNow)
+      known.add(gateway)
+      const gone = removeWhere(({ entry }) => entry.gateway === gateway && entry.boot !== bootNow)
+      for (const user of usersHere.get(gateway) ?? [])
+        if (!of(user).some((entry) => entry.gateway === gateway)) usersHere.get(gateway)?.delete(user)
+      return gone
     },
-    async sweep(gateway, liveBoot, now) {
+    async sweep(gateway, now) {
       await up()
-      return removeWhere(
-        ({ entry }) => entry.gateway === gateway && (entry.boot !== liveBoot || entry.expiresAt <= now),
-      )
+      const gone = removeWhere(({ entry }) => entry.gateway === gateway && entry.expiresAt <= now)
+      for (const user of usersHere.get(gateway) ?? [])
+        if (!of(user).some((entry) => entry.gateway === gateway)) usersHere.get(gateway)?.delete(user)
+      return gone
+    },
+    async forget(gateway, users) {
+      await up()
+      for (const user of users) usersHere.get(gateway)?.delete(user)
+    },
+    async gateways() {
+      await up()
+      return [...known]
+    },
+    async forgetGateway(gateway) {
+      await up()
+      known.delete(gateway)
     },
     async connectionsOf(user) {
       await up()
       return of(user)
     },
-    async connection(_user, id) {
+    async connection(user, id) {
       await up()
-      return records.get(id)?.entry ?? null
+      const found = records.get(id)
+      return found?.user === user ? found.entry : null
     },
     async usersOf(gateway) {
       await up()
-      const here = [...records.values()].filter(({ entry }) => entry.gateway === gateway)
-      return [...new Set(here.map(({ user }) => user))]
+      return [...(usersHere.get(gateway) ?? [])]
     },
   }
   return map

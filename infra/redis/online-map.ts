@@ -35,13 +35,20 @@ export interface OnlineRegistry {
   retract(gateway: string, boot: string): Promise<void>
   /** At start: removes what earlier boots of this gateway left. Answers how many records went. */
   clearGateway(gateway: string, bootNow: string): Promise<number>
-  /** Removes records of this gateway that have expired or are of another boot than `liveBoot` (null: none lives). */
-  sweep(gateway: string, liveBoot: string | null, now: number): Promise<number>
+  /** Removes records of a gateway that does not live which expired before `now`. Answers how many. */
+  sweep(gateway: string, now: number): Promise<number>
+  /** These users have no connection on this gateway. */
+  forget(gateway: string, users: readonly string[]): Promise<void>
+  /** Gateways under which something may stand. */
+  gateways(): Promise<string[]>
+  /** Nothing stands under it any more, if so. */
+  forgetGateway(gateway: string): Promise<void>
   /** Says that this gateway has members of these large groups; answers those of which that did not stand there. */
   registerInterest(interest: Interest, conversations: readonly string[]): Promise<string[]>
   /** Takes it back, where it is of this boot. */
   dropInterest(gateway: string, boot: string, conversations: readonly string[]): Promise<void>
   locate: FanoutStore['locate']
+  announced: FanoutStore['announced']
   connectionsOf(user: string): Promise<OnlineEntry[]>
   connection(user: string, connection: string): Promise<OnlineEntry | null>
   usersOf(gateway: string): Promise<string[]>
@@ -241,7 +248,9 @@ export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
       const { loginAt, ...rest } = entry
       const begun = `${JSON.stringify(rest).slice(0, -1)},"loginAt":`
       const args = [entry.connection, begun, loginAt, CONNECT_KEY_TTL_MS]
-      const [, reply] = await redis.batch([
+      // What an emptied Redis forgot of this gateway must be found even if it dies before it announces itself again.
+      const [, , reply] = await redis.batch([
+        ['SADD', keys.gateways(), entry.gateway],
         ['SADD', keys.connectUsers(entry.gateway), user],
         { script: registerLast, keys: [keys.connect(user)], args },
       ])
@@ -263,6 +272,7 @@ export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
         else users.set(entry.gateway, new Set([user]))
       }
       for (const [gateway, names] of users) {
+        await redis.batch([['SADD', keys.gateways(), gateway]])
         const all = [...names]
         for (let at = 0; at < all.length; at += CALLS_PER_BATCH_MAX)
           await redis.batch([
@@ -277,14 +287,29 @@ export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
       return records.filter((_, i) => replies[2 * i] === 1).map(({ entry }) => entry.connection)
     },
     async announce(gateway, boot) {
-      await redis.batch([['SET', keys.announced(gateway), boot]])
+      await redis.batch([
+        ['SADD', keys.gateways(), gateway],
+        ['SET', keys.announced(gateway), boot],
+      ])
     },
     async retract(gateway, boot) {
       await redis.batch([{ script: retractSame, keys: [keys.announced(gateway)], args: [boot] }])
     },
-    clearGateway: (gateway, bootNow) => sweep(gateway, (entry) => entry.boot !== bootNow),
-    sweep: (gateway, liveBoot, now) =>
-      sweep(gateway, (entry) => entry.boot !== liveBoot || entry.expiresAt <= now),
+    async clearGateway(gateway, bootNow) {
+      await redis.batch([['SADD', keys.gateways(), gateway]])
+      return sweep(gateway, (entry) => entry.boot !== bootNow)
+    },
+    sweep: (gateway, now) => sweep(gateway, (entry) => entry.expiresAt <= now),
+    async forget(gateway, users) {
+      if (users.length > 0) await redis.batch([['SREM', keys.connectUsers(gateway), ...users]])
+    },
+    async gateways() {
+      const [reply] = await redis.batch([['SMEMBERS', keys.gateways()]])
+      return reply as string[]
+    },
+    async forgetGateway(gateway) {
+      await redis.batch([['SREM', keys.gateways(), gateway]])
+    },
     async connectionsOf(user) {
       return (await locate([user])).get(user) ?? []
     },

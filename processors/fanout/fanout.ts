@@ -34,6 +34,8 @@ export interface FanoutOptions {
 export interface Fanout {
   readonly stats: FanoutStats
   owned(): { assigned: number; backlog: number }
+  /** Gateways that live, with their boots. */
+  live(): LiveGateways
   stop(): Promise<void>
 }
 
@@ -252,6 +254,7 @@ export async function startFanout(options: FanoutOptions): Promise<Fanout> {
 
   return {
     stats,
+    live: gateways.live,
     owned: () => ({ assigned: partitions.size, backlog }),
     async stop() {
       for (const partition of partitions.values()) partition.stop()

@@ -114,9 +114,29 @@ describe.each(Object.entries(kinds))('on %s', (_name, start) => {
     expect(await map.clearGateway('g3', 'new')).toBe(2)
     expect(await map.usersOf('g3')).toEqual(['eve'])
     expect((await map.connectionsOf('eve')).map(({ connection }) => connection).sort()).toEqual(['c3', 'c4'])
-    expect(await map.sweep('g3', 'new', 1_999)).toBe(0)
-    expect(await map.sweep('g3', 'new', 2_000)).toBe(1)
+    expect(await map.sweep('g3', 1_999)).toBe(0)
+    expect(await map.sweep('g3', 2_000)).toBe(1)
     expect(await map.usersOf('g3')).toEqual([])
+  })
+
+  test('who is registered later has the later time, and is told who was there', async () => {
+    const first = entry('g1', 'b1', 'c1')
+    expect(await map.register({ user: 'kim', entry: first })).toEqual({ loginAt: 1_000, others: [] })
+    const late = { ...entry('g2', 'b2', 'c2'), loginAt: 400 }
+    expect(await map.register({ user: 'kim', entry: late })).toEqual({ loginAt: 1_001, others: [first] })
+    expect(await map.connection('kim', 'c2')).toEqual({ ...late, loginAt: 1_001 })
+    const again = await map.register({ user: 'kim', entry: first })
+    expect(again).toMatchObject({ loginAt: 1_002, others: [{ connection: 'c2' }] })
+  })
+
+  test('users are forgotten by gateway, and gateways that announced themselves are known until forgotten', async () => {
+    for (const user of ['lea', 'lou']) await map.register({ user, entry: entry('g8', 'b1', `${user}1`) })
+    await map.forget('g8', ['lea'])
+    expect(await map.usersOf('g8')).toEqual(['lou'])
+    await map.announce('g8', 'b1')
+    expect(await map.gateways()).toContain('g8')
+    await map.forgetGateway('g8')
+    expect(await map.gateways()).not.toContain('g8')
   })
 
   test('an announcement holds until its own boot takes it back', async () => {

@@ -48,6 +48,23 @@ describe('what gateways tell each other', () => {
     expect(counters.signalsDropped).toBe(5)
   })
 
+  it('carries whose login is over, and who took its place, or nothing of it', () => {
+    const by = { connection: 'b2-7', deviceId: 'd2', deviceType: 'web', loginAt: 5 }
+    const kick = { kind: 'kick', boot: 'b1', user: 'ann', connection: 'b1-3', ending: 'kicked', by }
+    expect(readSignal(JSON.stringify(kick))).toEqual(kick)
+    const wrong = [
+      { boot: '' },
+      { user: 'a b' },
+      { connection: 7 },
+      { ending: 'forgiven' },
+      { by: null },
+      { by: { ...by, loginAt: 'soon' } },
+      { by: { ...by, deviceId: '' } },
+      { by: { ...by, connection: undefined } },
+    ]
+    for (const part of wrong) expect(readSignal(JSON.stringify({ ...kick, ...part }))).toBeNull()
+  })
+
   it('that is malformed, too long or unknown is dropped and counted', async () => {
     const { bus, g2 } = gateways()
     const texts = [
