@@ -41,7 +41,10 @@ import type { WebSocketConstructor } from './transport.ts'
 export type * from './model.ts'
 
 export interface ConnectOptions {
-  /** ws(s)://…/ws, or several: the client begins at a random one and goes to the next when one fails. */
+  /**
+   * ws(s)://…/ws, or several: the client begins at a random one and goes to the next when one fails. Where a WebSocket gets nothing
+   * through it polls at http(s)://…/poll by itself, and goes back when one does; http(s)://…/poll as an address polls only.
+   */
   readonly url: string | readonly string[]
   /** A token, or a function that fetches a fresh one for each login. */
   readonly token: string | (() => string | Promise<string>)

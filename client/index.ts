@@ -16,7 +16,12 @@ const clock = sharedClock()
 
 /** Logs in and resolves when online. Rejects when the login is refused, or nothing answered in connectTimeoutMs. */
 export async function connect(options: ConnectOptions): Promise<Client> {
-  const ways = await waysFor(options)
+  const ways = await waysFor(options, {
+    clock,
+    random: Math.random,
+    // Looked up for each call: a page may replace it.
+    fetch: typeof globalThis.fetch === 'function' ? (url, init) => globalThis.fetch(url, init) : null,
+  })
   return connectWith(options, {
     clock,
     random: Math.random,

@@ -1,7 +1,10 @@
 /** How an address is reached: its scheme says by which transport, and in which encoding. One list may hold several kinds. */
+import type { Clock } from '../schemas/ports.ts'
 import type { ConnectOptions } from './api.ts'
 import { jsonCodec } from './codec-json.ts'
 import { LongwireError } from './error.ts'
+import { withFallback } from './fallback.ts'
+import { type Fetch, pollingTransport } from './polling.ts'
 import { type OpenTransport, type WebSocketConstructor, webSocketTransport } from './transport.ts'
 import type { FrameCodec } from './wire.ts'
 
@@ -12,26 +15,47 @@ export interface Way {
 /** Called for each attempt. */
 export type Ways = (address: string) => Way
 
-type Load = (options: ConnectOptions) => Promise<Way>
+export interface WaysDeps {
+  readonly clock: Clock
+  readonly random: () => number
+  /** Null: this runtime has none, and polls nothing. */
+  readonly fetch: Fetch | null
+}
 
-const webSocket: Load = async (options) => {
+type Load = (options: ConnectOptions, deps: WaysDeps) => Promise<Ways>
+
+function pollingWay(deps: WaysDeps): Way | null {
+  const { fetch } = deps
+  return fetch && { open: pollingTransport({ ...deps, fetch }), codec: jsonCodec }
+}
+
+const webSocket: Load = async (options, deps) => {
   const Socket = options.WebSocket ?? (globalThis.WebSocket as WebSocketConstructor | undefined)
   if (!Socket)
     throw new LongwireError('bad_call', 'This runtime has no WebSocket: pass one (Node 22 has one).')
   // Avro comes only when asked for, and a browser bundle leaves the file out.
   const codec = options.codec === 'avro' ? (await import('./codec-avro.ts')).avroCodec : jsonCodec
-  return { open: webSocketTransport(Socket), codec }
+  const way: Way = { open: webSocketTransport(Socket), codec }
+  const polling = pollingWay(deps)
+  const { clock, fetch } = deps
+  return polling && fetch ? withFallback({ webSocket: way, polling, fetch, clock }) : () => way
+}
+
+const http: Load = async (_options, deps) => {
+  const way = pollingWay(deps)
+  if (!way) throw new LongwireError('bad_call', 'This runtime has no fetch.')
+  return () => way
 }
 
 /** By scheme. What a scheme needs is loaded only when an address has it. */
-const loaders: Readonly<Record<string, Load>> = { ws: webSocket, wss: webSocket }
+const loaders: Readonly<Record<string, Load>> = { ws: webSocket, wss: webSocket, http, https: http }
 
 const schemeOf = (address: string): string => address.slice(0, Math.max(0, address.indexOf('://')))
 
 /** Rejects for an address that this client has no transport for. */
-export async function waysFor(options: ConnectOptions): Promise<Ways> {
+export async function waysFor(options: ConnectOptions, deps: WaysDeps): Promise<Ways> {
   const addresses = typeof options.url === 'string' ? [options.url] : options.url
-  const ways = new Map<string, Way>()
+  const ways = new Map<string, Ways>()
   for (const scheme of new Set(addresses.map(schemeOf))) {
     const load = Object.hasOwn(loaders, scheme) ? loaders[scheme] : undefined
     if (!load)
@@ -39,11 +63,11 @@ export async function waysFor(options: ConnectOptions): Promise<Ways> {
         'bad_call',
         `An address begins with ${Object.keys(loaders).join(':// or ')}://, not ${JSON.stringify(scheme)}.`,
       )
-    ways.set(scheme, await load(options))
+    ways.set(scheme, await load(options, deps))
   }
   return (address) => {
     const way = ways.get(schemeOf(address))
     if (!way) throw new LongwireError('bad_call', 'The list of addresses has changed.')
-    return way
+    return way(address)
   }
 }
