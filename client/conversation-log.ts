@@ -135,6 +135,11 @@ export function offerPage(log: ConversationLog, page: HistoryPage, out: Item[]):
   if (page.fromSeq - 1 > log.position) moveTo(log, page.fromSeq - 1, out)
   for (const { kind, seq } of page.items)
     if (kind === 'hidden' && seq > log.position) log.hidden = withRange(log.hidden, { from: seq, to: seq })
+  // What was pushed and waits is as it was then; the page has it as it is now.
+  for (const item of page.items) {
+    const waiting = log.waiting?.get(item.seq)
+    if (waiting && (item.targetSeq ?? 0) > (waiting.targetSeq ?? 0)) log.waiting?.set(item.seq, item)
+  }
   for (const item of page.items) offer(log, item, out)
 }
 

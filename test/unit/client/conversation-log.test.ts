@@ -80,6 +80,15 @@ describe('a conversation log', () => {
     expect(isBehind(log)).toBe(true)
   })
 
+  test('a page that closes a gap says how a message stands that was pushed before it was recalled', () => {
+    const { log, out } = started(0)
+    offer(log, { ...item(2), content: { text: 'secret' } }, out)
+    offer(log, { ...item(3), content: { text: 'kept' } }, out)
+    const page = [item(1), { ...item(2), targetSeq: 9, content: null }, item(3)]
+    offerPage(log, { fromSeq: 1, items: page }, out)
+    expect(out.map(({ content }) => content)).toEqual([undefined, null, { text: 'kept' }])
+  })
+
   test('after a jump still holds what it held', () => {
     const { log, out } = started(9)
     offer(log, item(10), out)
