@@ -10,7 +10,7 @@ import { answerFriend, block, deleteFriend, requestFriend } from './conversation
 import { muteAll, muteMember, setRole } from './conversation/roles.ts'
 import { type Asked, type Decide, type Decision, reject } from './processor.ts'
 import { screen } from './screen.ts'
-import type { Conversation, GroupState, P2pState, UserState } from './state.ts'
+import type { GroupState, Lasting, P2pState, RoomState, UserState } from './state.ts'
 import { setProfile } from './user/profile.ts'
 import { markRead } from './user/reads.ts'
 import { setSetting } from './user/settings.ts'
@@ -32,13 +32,15 @@ export const decideWith =
         return decideMessages(body, asked, payload) ?? decideRelations(body, asked, payload)
       case 'group':
         return decideGroup(body, stream, asked, payload)
+      case 'room':
+        return decideRoom(body, asked, payload)
     }
   }
 
 export const decide = decideWith(defaultWindows)
 
-/** Null: not a matter of every conversation. */
-function decideMessages(body: Conversation, asked: Asked, payload: Payload): Decision | null {
+/** Null: not a matter of single chats and groups alike. */
+function decideMessages(body: Lasting, asked: Asked, payload: Payload): Decision | null {
   switch (payload.type) {
     case 'SendMessage':
       return sendMessage(body, asked, payload)
@@ -99,6 +101,18 @@ function decideRoster(body: GroupState, asked: Asked, payload: Payload): Decisio
       return muteMember(body, asked, payload)
     case 'MuteAll':
       return muteAll(body, asked, payload)
+    default:
+      return reject('unsupported')
+  }
+}
+
+/** What is said in a live room passes; all that would stay is not for it. */
+function decideRoom(body: RoomState, asked: Asked, payload: Payload): Decision {
+  switch (payload.type) {
+    case 'SendMessage':
+      return sendMessage(body, asked, payload)
+    case 'RecallMessage':
+      return recallMessage(body, asked, payload)
     default:
       return reject('unsupported')
   }

@@ -10,7 +10,7 @@ import { cloneState, type StreamState } from './state.ts'
 import { parseState, textOf } from './state-text.ts'
 
 /** Raised whenever `evolve` learns to keep something it did not keep before; older snapshots are then ignored. */
-export const FOLD_VERSION = 2
+export const FOLD_VERSION = 3
 /** Slots rotate, so that a snapshot being written never destroys the newest complete one. */
 export const SNAPSHOT_SLOTS = 3
 /** A slice is cut at this length, wherever in a stream's line that falls. */

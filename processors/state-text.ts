@@ -25,6 +25,7 @@ export function* textOf(state: StreamState): Generator<string> {
   yield* listText(body.recalled)
   yield `,${JSON.stringify([body.pinned, body.observers]).slice(1, -1)},`
   if (body.kind === 'p2p') yield `${JSON.stringify([body.friends, body.askedBy, body.blockers])}]`
+  else if (body.kind === 'room') yield '[]]'
   else {
     const { exists, dissolved, large, name, joinPolicy, addPolicy, allMuted, staff } = body
     const flags = [exists, dissolved, large, name, joinPolicy, addPolicy, allMuted, [...staff]]
@@ -115,6 +116,7 @@ export function parseState(text: string): StreamState {
     body.blockers.push(...blockers)
     return state
   }
+  if (body.kind === 'room') return state
   const [exists, dissolved, large, name, joinPolicy, addPolicy, allMuted, staff, members, mutes, requests] =
     own as GroupRest
   Object.assign(body, { exists, dissolved, large, name, joinPolicy, addPolicy, allMuted })

@@ -5,7 +5,7 @@
 import { parseStream } from '../schemas/ids.ts'
 import { type Answers, emptyAnswers, type FirstAnswer } from './answers.ts'
 
-/** What single chats and groups have in common. */
+/** What single chats, groups and rooms have in common. */
 export interface Messages {
   /** Newest messages in order of seq, at most limits.recentMessagesMax. */
   readonly recent: FirstAnswer[]
@@ -51,6 +51,11 @@ export interface GroupState extends Messages {
   readonly requests: Set<string>
 }
 
+/** Everyone who is in it may speak: that he is, his gateway knows. */
+export interface RoomState extends Messages {
+  readonly kind: 'room'
+}
+
 export interface UserState {
   readonly kind: 'user'
   readonly userId: string
@@ -61,7 +66,9 @@ export interface UserState {
   settingsBytes: number
 }
 
-export type Conversation = P2pState | GroupState
+/** With people who are in it for good. */
+export type Lasting = P2pState | GroupState
+export type Conversation = Lasting | RoomState
 
 export interface StreamState {
   readonly stream: string
@@ -85,6 +92,7 @@ function initialBody(ref: NonNullable<ReturnType<typeof parseStream>>): StreamSt
   const messages: Messages = { recent: [], recalled: [], pinned: [], observers: [] }
   if (ref.kind === 'p2p')
     return { kind: 'p2p', users: ref.users, ...messages, friends: false, askedBy: null, blockers: [] }
+  if (ref.kind === 'room') return { kind: 'room', ...messages }
   return {
     kind: 'group',
     ...messages,
@@ -118,6 +126,7 @@ function cloneBody(body: StreamState['body']): StreamState['body'] {
     observers: [...body.observers],
   }
   if (body.kind === 'p2p') return { ...body, ...messages, blockers: [...body.blockers] }
+  if (body.kind === 'room') return { ...body, ...messages }
   return {
     ...body,
     ...messages,

@@ -30,6 +30,7 @@ import { overview } from './reads/overview.ts'
 import { openFriends, profiles, relations, settings } from './reads/people.ts'
 import { KEEP_ALL, type Policies } from './reads/policy.ts'
 import { readersOf } from './reads/readers.ts'
+import { roomPage } from './reads/room.ts'
 import { type SearchSources, search } from './reads/search.ts'
 import { readLive } from './reads/sources.ts'
 import { target } from './reads/target.ts'
@@ -188,6 +189,14 @@ export interface ChannelsAnswer {
   readonly channels: string[]
 }
 
+export interface RoomPage {
+  readonly partial: boolean
+  /** The page ends here. */
+  readonly headSeq: number
+  /** In seq order, as they stand now. */
+  readonly items: Item[]
+}
+
 /**
  * For members, past ones included: what a user merely observes is answered by `observing` alone. Every call rejects with Fault
  * `unavailable` when no store that could answer does.
@@ -248,6 +257,8 @@ export interface ReadModels {
   ): Promise<ReadonlyMap<string, number>>
   /** Who is shown that this user types, without him; null: nobody is (too large, blocked, not a member, not certain). */
   typingAudience(user: string, conversationId: string): Promise<string[] | null>
+  /** The newest of a live room, whose readers only gateways know. */
+  roomPage(conversationId: string, limit: number): Promise<RoomPage>
 }
 
 export interface ReadModelsOptions {
@@ -323,6 +334,7 @@ export function readModels(options: ReadModelsOptions): ReadModels {
     channelsOf: (user) => channelsOf(sources, user),
     membersAmong: (conversationId, users, atLeast) => membersAmong(sources, conversationId, users, atLeast),
     typingAudience: (user, conversationId) => typingAudience(sources, user, conversationId),
+    roomPage: (conversationId, limit) => roomPage(sources, conversationId, limit),
   }
   return models
 }

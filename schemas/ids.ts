@@ -1,14 +1,16 @@
 import { limits } from './limits.ts'
 
 /**
- * Stream ids. `p2p:<a>:<b>` (ids sorted bytewise), `g:<groupId>`, `u:<userId>`. Ids are `[A-Za-z0-9_.-]{1,64}`,
- * case-sensitive; display names are separate, since real names hold braces, brackets and spaces.
+ * Stream ids. `p2p:<a>:<b>` (ids sorted bytewise), `g:<groupId>`, `r:<roomId>`, `u:<userId>`. Ids are
+ * `[A-Za-z0-9_.-]{1,64}`, case-sensitive; display names are separate, since real names hold braces, brackets and spaces.
  */
 const ID = new RegExp(`^[A-Za-z0-9_.-]{1,${limits.idCharsMax}}$`)
 
 export type StreamRef =
   | { readonly kind: 'p2p'; readonly users: readonly [string, string] }
   | { readonly kind: 'group'; readonly groupId: string }
+  /** A live room: who is in it only gateways know, of their own connections. */
+  | { readonly kind: 'room'; readonly roomId: string }
   | { readonly kind: 'user'; readonly userId: string }
 
 export const isId = (value: unknown): value is string => typeof value === 'string' && ID.test(value)
@@ -16,6 +18,8 @@ export const isId = (value: unknown): value is string => typeof value === 'strin
 /** Conversation of two users. The alphabet is ASCII, so comparing UTF-16 units is comparing bytes. Equal ids are a note to oneself. */
 export const p2pId = (a: string, b: string): string => (a < b ? `p2p:${a}:${b}` : `p2p:${b}:${a}`)
 export const groupStream = (groupId: string): string => `g:${groupId}`
+export const roomStream = (roomId: string): string => `r:${roomId}`
+export const isRoom = (stream: string): boolean => stream.startsWith('r:')
 export const userStream = (userId: string): string => `u:${userId}`
 
 /** Parses a stream id; null when it is not one in its only spelling. */
@@ -26,6 +30,7 @@ export function parseStream(stream: string): StreamRef | null {
     return { kind: 'p2p', users: [a, b] }
   if (parts.length !== 2 || !isId(a)) return null
   if (prefix === 'g') return { kind: 'group', groupId: a }
+  if (prefix === 'r') return { kind: 'room', roomId: a }
   if (prefix === 'u') return { kind: 'user', userId: a }
   return null
 }

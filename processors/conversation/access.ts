@@ -42,6 +42,22 @@ export function barredInGroup(
 export const barredInChat = (body: P2pState, user: string, action: ChatAction): CodeName | null =>
   authorise(chatRules[action], chatRole(body, user))
 
+/** In a room everyone may take back what he said himself. */
+export function barredFrom(
+  body: Conversation,
+  user: string,
+  action: 'recallOwn' | 'recallOthers',
+): CodeName | null {
+  switch (body.kind) {
+    case 'p2p':
+      return barredInChat(body, user, action)
+    case 'group':
+      return barredInGroup(body, user, action)
+    case 'room':
+      return action === 'recallOwn' ? null : 'not_author'
+  }
+}
+
 export const isMuted = (body: GroupState, user: string, now: number): boolean =>
   (body.mutes.get(user) ?? 0) > now
 
@@ -54,6 +70,7 @@ export function barredFromSpeaking(
 ): CodeName | null {
   const { sender, now } = asked
   if (body.kind === 'p2p') return barredInChat(body, sender, action)
+  if (body.kind === 'room') return null
   const actions: GroupAction[] = ['speak']
   if (body.allMuted) actions.push('speakAllMuted')
   if (isMuted(body, sender, now)) actions.push('speakMuted')

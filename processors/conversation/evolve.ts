@@ -25,7 +25,7 @@ export function evolveConversation(body: Conversation, event: StreamEvent, answe
       return
     default:
       if (body.kind === 'group') evolveGroup(body, event)
-      else evolveRelations(body, event)
+      else if (body.kind === 'p2p') evolveRelations(body, event)
   }
 }
 

@@ -1,7 +1,7 @@
-/** Sending, recalling and editing in single chats and groups. */
+/** Sending, recalling and editing in single chats, groups and rooms. */
 import { type Asked, type CommandOf, type Decision, happened, reject } from '../processor.ts'
-import type { Conversation } from '../state.ts'
-import { barredFromSpeaking, barredInChat, barredInGroup } from './access.ts'
+import type { Conversation, Lasting } from '../state.ts'
+import { barredFrom, barredFromSpeaking, barredInChat, barredInGroup } from './access.ts'
 import { findTarget } from './targets.ts'
 
 export function sendMessage(body: Conversation, asked: Asked, command: CommandOf<'SendMessage'>): Decision {
@@ -19,20 +19,18 @@ export function recallMessage(
   command: CommandOf<'RecallMessage'>,
 ): Decision {
   const { sender, now, windows } = asked
-  const barredFrom = (action: 'recallOwn' | 'recallOthers') =>
-    body.kind === 'p2p' ? barredInChat(body, sender, action) : barredInGroup(body, sender, action)
-  const barred = barredFrom('recallOwn')
+  const barred = barredFrom(body, sender, 'recallOwn')
   if (barred) return reject(barred)
   const found = findTarget(body, asked.head, command)
   if ('code' in found) return reject(found.code)
   const { target } = found
-  const barredFromOthers = barredFrom('recallOthers')
+  const barredFromOthers = barredFrom(body, sender, 'recallOthers')
   if (barredFromOthers && target.sender !== sender) return reject(barredFromOthers)
   if (barredFromOthers && now - target.time > windows.recallMs) return reject('too_old')
   return happened({ type: 'MessageRecalled', target })
 }
 
-export function editMessage(body: Conversation, asked: Asked, command: CommandOf<'EditMessage'>): Decision {
+export function editMessage(body: Lasting, asked: Asked, command: CommandOf<'EditMessage'>): Decision {
   const { contentType, content, keyId, mentions, mentionAll } = command
   const barred = barredFromSpeaking(body, asked, 'editOwn', mentionAll)
   if (barred) return reject(barred)

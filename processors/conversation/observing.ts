@@ -1,10 +1,10 @@
 /** Following a conversation without being a member. That the observer has the right to is checked at the edge. */
 import { limits } from '../../schemas/limits.ts'
 import { type Asked, type CommandOf, type Decision, happened, reject } from '../processor.ts'
-import type { Conversation } from '../state.ts'
+import type { Lasting } from '../state.ts'
 import { barredInChat, barredInGroup } from './access.ts'
 
-export function observe(body: Conversation, asked: Asked, { on }: CommandOf<'Observe'>): Decision {
+export function observe(body: Lasting, asked: Asked, { on }: CommandOf<'Observe'>): Decision {
   const { sender } = asked
   const action = on ? 'observe' : 'stopObserving'
   const barred =

@@ -1,12 +1,12 @@
 /** Reacting to a message, and pinning one. */
 import { limits } from '../../schemas/limits.ts'
 import { type Asked, type CommandOf, type Decision, happened, reject } from '../processor.ts'
-import type { Conversation } from '../state.ts'
+import type { Lasting } from '../state.ts'
 import { barredFromSpeaking, barredInChat, barredInGroup } from './access.ts'
 import { findTarget } from './targets.ts'
 
 /** Always an event: who reacted with what is kept by the read models, where the same again changes nothing. */
-export function react(body: Conversation, asked: Asked, command: CommandOf<'React'>): Decision {
+export function react(body: Lasting, asked: Asked, command: CommandOf<'React'>): Decision {
   const { emoji, on } = command
   const barred = barredFromSpeaking(body, asked, 'speak', false)
   if (barred) return reject(barred)
@@ -16,7 +16,7 @@ export function react(body: Conversation, asked: Asked, command: CommandOf<'Reac
   return happened({ type: 'Reacted', target: found.target, emoji, on })
 }
 
-export function pinMessage(body: Conversation, asked: Asked, command: CommandOf<'PinMessage'>): Decision {
+export function pinMessage(body: Lasting, asked: Asked, command: CommandOf<'PinMessage'>): Decision {
   const { sender, head } = asked
   const barred =
     body.kind === 'p2p' ? barredInChat(body, sender, 'speak') : barredInGroup(body, sender, 'pin')

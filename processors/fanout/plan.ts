@@ -1,5 +1,5 @@
 /** Who must hear of an accepted record: pure. */
-import { parseStream } from '../../schemas/ids.ts'
+import { isRoom, parseStream } from '../../schemas/ids.ts'
 import { limits } from '../../schemas/limits.ts'
 import { listedIn } from '../../schemas/listed.ts'
 import type { Answer, Envelope, EventPayload, Signal } from '../../schemas/records.ts'
@@ -12,7 +12,7 @@ export interface Plan {
   readonly head: StreamHead | null
   /** Users who learn of the conversation by this record: it goes into their lists before the online map is read. */
   readonly lists: readonly ListEntry[]
-  /** How the event goes to a large group, whose members only gateways know; null: to those named, and to nobody else. */
+  /** How the event goes to a large group or a room, whose members only gateways know; null: to those named, and to nobody else. */
   readonly channel: ChannelPlan | null
   /** Users whose devices get the event; of a large group, those whom it lets in or puts out. */
   readonly recipients: readonly string[]
@@ -77,12 +77,17 @@ export function planRecord(
   if (late && !(largeSince !== null && movesMembers)) return { ...nothing, ...told }
   return {
     ...told,
-    channel: largeSince === null ? null : { everywhere: time - largeSince < limits.becomingLargeMs },
+    channel: channelOf(stream, largeSince, time),
     ...audienceOf(stream, payload, rosters, change, observedBefore),
     event: bytes,
     signal: late ? null : signalOf(stream, payload),
     related: relatedBy(stream, payload),
   }
+}
+
+function channelOf(stream: string, largeSince: number | null, time: number): ChannelPlan | null {
+  if (largeSince !== null) return { everywhere: time - largeSince < limits.becomingLargeMs }
+  return isRoom(stream) ? { everywhere: false } : null
 }
 
 function audienceOf(

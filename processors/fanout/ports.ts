@@ -18,7 +18,7 @@ export interface OnlineEntry {
   readonly expiresAt: number
 }
 
-/** A gateway that has members of a large group. Valid only while that boot of it lives and it has not expired. */
+/** A gateway that has members of a large group, or somebody in a room. Valid only while that boot of it lives and it has not expired. */
 export interface Interest {
   readonly gateway: string
   readonly boot: string

@@ -53,6 +53,8 @@ export const directory: Projection<DirectoryWrite> = {
   project({ envelope, payload }: Accepted) {
     if (envelope.kind !== 'event') return []
     const ref = parseStream(envelope.stream)
+    // In a live room nobody is for good.
+    if (ref?.kind === 'room') return []
     const pair = ref?.kind === 'p2p' ? ref.users : null
     const users = pair ? listedIn(envelope, payload, pair) : []
     const listed: DirectoryWrite[] =

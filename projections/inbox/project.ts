@@ -1,4 +1,5 @@
 /** What unread counts are made of: read positions, ordinals of one's own, recalled ones, mentions. */
+import { isRoom } from '../../schemas/ids.ts'
 import type { Accepted, Projection } from '../projection.ts'
 
 export type InboxWrite =
@@ -32,6 +33,8 @@ export const inbox: Projection<InboxWrite> = {
   project({ envelope, payload }: Accepted) {
     if (envelope.kind !== 'event' || !payload) return []
     const { stream: conversationId, ordinal, seq } = envelope
+    // What passes in a live room counts nowhere as unread.
+    if (isRoom(conversationId)) return []
     switch (payload.type) {
       case 'MessageSent': {
         const own: InboxWrite = { kind: 'own', user: payload.sender, conversationId, ordinal }

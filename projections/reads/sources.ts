@@ -27,10 +27,10 @@ export function fixedReaders(stream: string): readonly string[] | null | undefin
 export const isFixedReader = (stream: string, user: string): boolean =>
   !stream.startsWith('g:') && (fixedReaders(stream)?.includes(user) ?? false)
 
-/** False: nothing could ever let this user read the stream. Conversations can be observed, another's own stream cannot. */
+/** False: nothing could ever let this user read the stream. Conversations can be observed, another's own stream cannot; a room is joined. */
 export function couldRead(user: string, stream: string): boolean {
   const ref = parseStream(stream)
-  return ref !== null && (ref.kind !== 'user' || ref.userId === user)
+  return ref !== null && ref.kind !== 'room' && (ref.kind !== 'user' || ref.userId === user)
 }
 
 /** Undefined where the call failed with a Fault: that source is down, another may answer. */

@@ -67,6 +67,7 @@ export const fakeReads: ReadModels = {
   channelsOf: async () => ({ partial: false, channels: [] }),
   membersAmong: async () => new Map(),
   typingAudience: async () => null,
+  roomPage: async () => ({ partial: false, headSeq: 0, items: [] }),
 }
 const nothingSet = {
   name: null,

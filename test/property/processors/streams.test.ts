@@ -47,6 +47,7 @@ const GROUP_USERS = ['a', 'a', 'a', 'b', 'b', 'c', 'd', 's']
 const streams: readonly [kind: string, stream: string, users: readonly string[], begins: boolean][] = [
   ['a single chat', 'p2p:a:b', CHAT_USERS, false],
   ['a group', G, GROUP_USERS, true],
+  ['a live room', 'r:hall', GROUP_USERS, false],
   ['a user', 'u:a', ['a', 'a', 'a', 'b'], false],
 ]
 
@@ -177,7 +178,8 @@ function checkUser({ settings, reads }: UserState): void {
 }
 
 function checkConversation(body: Conversation): void {
-  const isIn = (user: string) => (body.kind === 'p2p' ? body.users : [...body.members]).includes(user)
+  const inside = body.kind === 'p2p' ? body.users : body.kind === 'group' ? [...body.members] : []
+  const isIn = (user: string) => inside.includes(user)
   expect(body.recent.length).toBeLessThanOrEqual(limits.recentMessagesMax)
   expect(body.pinned.length).toBeLessThanOrEqual(limits.pinnedPerConversationMax)
   expect(body.observers.length).toBeLessThanOrEqual(limits.observersPerConversationMax)

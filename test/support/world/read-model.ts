@@ -160,6 +160,7 @@ export function createWorldReads(
     target: async () => ({ partial: false, target: null }),
     overview: async () => ({ conversations: { partial: false, conversations: [], next: null }, pages: [] }),
     typingAudience: async () => null,
+    roomPage: async () => ({ partial: false, headSeq: 0, items: [] }),
     async lookup(user, conversationId, packId) {
       const partial = answering()
       const item = streams.get(conversationId)?.find((one) => one.packId === packId && one.senderId === user)

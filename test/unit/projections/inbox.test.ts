@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { directory } from '../../../projections/directory/project.ts'
 import { inbox } from '../../../projections/inbox/project.ts'
 import { accepted, target } from '../../support/projections/accepted.ts'
 
@@ -9,6 +10,13 @@ describe('the inbox', () => {
     expect(inbox.project(accepted({ seq: 5, ordinal: 4 }, 'MessageSent'))).toEqual([
       { kind: 'own', user: 'ann', conversationId, ordinal: 4 },
     ])
+  })
+  test('given a message in a live room, then nothing: it is unread for nobody', () => {
+    const record = accepted({ stream: 'r:hall', seq: 5 }, 'MessageSent', { mentions: ['bob'] })
+    expect(inbox.project(record)).toEqual([])
+    const recall = accepted({ stream: 'r:hall', seq: 6 }, 'MessageRecalled', { target: target(5) })
+    expect(inbox.project(recall)).toEqual([])
+    expect(directory.project(recall)).toEqual([])
   })
   test('given mentions, then one entry for the conversation', () => {
     const [, write] = inbox.project(accepted({ seq: 5 }, 'MessageSent', { mentions: ['bob', 'cid', 'bob'] }))

@@ -9,6 +9,7 @@ import {
   parsePackId,
   parseStream,
   partitionOf,
+  roomStream,
   userStream,
 } from '../../../schemas/ids.ts'
 
@@ -52,6 +53,7 @@ describe('a stream id', () => {
     expect(parseStream(p2pId('b', 'a'))).toEqual({ kind: 'p2p', users: ['a', 'b'] })
     expect(parseStream(p2pId('a', 'a'))).toEqual({ kind: 'p2p', users: ['a', 'a'] })
     expect(parseStream(groupStream('x'))).toEqual({ kind: 'group', groupId: 'x' })
+    expect(parseStream(roomStream('x'))).toEqual({ kind: 'room', roomId: 'x' })
     expect(parseStream(userStream('x'))).toEqual({ kind: 'user', userId: 'x' })
   })
 
@@ -64,7 +66,7 @@ describe('a stream id', () => {
     'g:',
     'g:a:b',
     'u:a b',
-    'r:1',
+    'x:1',
     'a',
     'P2P:a:b',
     ' g:a',

@@ -4,7 +4,20 @@ import { evolveInto } from '../../../../processors/fold.ts'
 import { groupStream, newGroupId } from '../../../../schemas/ids.ts'
 import { limits } from '../../../../schemas/limits.ts'
 import type { Target } from '../../../../schemas/records.ts'
-import { addMembers, create, edit, markRead, packId, recall, send, T0 } from '../../../support/commands.ts'
+import {
+  addMembers,
+  block,
+  create,
+  edit,
+  markRead,
+  observe,
+  packId,
+  pin,
+  react,
+  recall,
+  send,
+  T0,
+} from '../../../support/commands.ts'
 import { by, given, givenBy, type Said } from '../../../support/given.ts'
 
 const AB = 'p2p:a:b'
@@ -197,5 +210,36 @@ describe('windows that are set otherwise', () => {
     const strict = givenBy(decideWith({ recallMs: 0, editMs: 0 }), AB, said).scene
     evolveInto(strict.fold, envelope, payload)
     expect(strict.state()).toEqual(generous.scene.state())
+  })
+})
+
+describe('a live room', () => {
+  const HALL = 'r:hall'
+  const said = by('a', send('hi'))
+
+  test('takes what anyone says: who is in it his gateway knows', () => {
+    given(HALL, said)
+      .when(by('b', send('ho', { replyTo: 1 })))
+      .event('MessageSent', { sender: 'b' })
+  })
+
+  test('lets its author alone recall a message', () => {
+    given(HALL, said)
+      .when(by('b', recall(1)))
+      .rejection('not_author')
+    given(HALL, said)
+      .when(by('a', recall(1)))
+      .event('MessageRecalled')
+    given(HALL, said)
+      .when(by('a', recall(1), { at: limits.recallWindowMs + 10 }))
+      .rejection('too_old')
+  })
+
+  test('takes nothing that would stay, and no read marks', () => {
+    for (const payload of [edit(1, 'ho'), react(1), pin(1), observe(true), create('team', 'b'), block()])
+      given(HALL, said).when(by('a', payload)).rejection('unsupported')
+    given('u:a')
+      .when(by('a', markRead(HALL, 1, 1)))
+      .rejection('bad_id')
   })
 })

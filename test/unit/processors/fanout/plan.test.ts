@@ -213,6 +213,17 @@ describe('a large group', () => {
   })
 })
 
+describe('a live room', () => {
+  it('goes to gateways by its channel, names nobody and enters nobody’s list', () => {
+    const { plan } = partition()
+    expect(plan('r:hall', message())).toMatchObject({
+      ...{ channel: { everywhere: false }, recipients: [], observers: [], lists: [], signal: null },
+      head: { stream: 'r:hall', seq: 1 },
+    })
+    expect(plan('r:hall', message()).event).not.toBeNull()
+  })
+})
+
 describe('what is told late', () => {
   const late = { time: T0, now: T0 + limits.pushAgeMsMax + 1 }
 
