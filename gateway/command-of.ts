@@ -7,6 +7,7 @@ import type { ClientFrame } from '../schemas/frames.ts'
 import {
   groupStream,
   isId,
+  isRoom,
   newGroupId,
   p2pId,
   packIdTime,
@@ -16,7 +17,7 @@ import {
 } from '../schemas/ids.ts'
 import { limits } from '../schemas/limits.ts'
 import type { Command, Target } from '../schemas/records.ts'
-import { payloadOf } from './command-payload.ts'
+import { payloadOf, roomRefusal } from './command-payload.ts'
 import type { ParsedContent } from './frames/frame-codec.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import type { Right } from './tokens/verdict.ts'
@@ -26,6 +27,8 @@ export interface Author {
   readonly deviceId: string
   /** From the token. */
   readonly rights: readonly Right[]
+  /** Live room (`r:…`) that the connection is in. */
+  readonly room: string | null
 }
 
 /** Frames with a packId, but for the one that asks after a packId. */
@@ -48,6 +51,8 @@ export function commandOf(
   if (typeof stream !== 'string') return stream
   const payload = payloadOf(frame, content)
   if ('code' in payload) return payload
+  const tooMuch = isRoom(stream) && frame.type === 'send' ? roomRefusal(frame) : null
+  if (tooMuch) return tooMuch
   return {
     stream,
     packId,
@@ -71,7 +76,7 @@ function streamFor(frame: CommandFrame, packId: Buffer, author: Author): string 
       if ((frame.to === null) === (frame.conversationId === null))
         return refuse('bad_frame', 'Give either "to" or "conversationId".')
       if (frame.to !== null) return isId(frame.to) ? p2pId(userId, frame.to) : refuse('bad_id')
-      return conversationFor(frame.conversationId ?? '', userId)
+      return spokenIn(frame.conversationId ?? '', author)
     case 'createGroup':
       return groupStream(newGroupId(userId, packId))
     case 'addMembers':
@@ -85,6 +90,7 @@ function streamFor(frame: CommandFrame, packId: Buffer, author: Author): string 
     case 'setGroup':
       return groupFor(frame.conversationId)
     case 'recall':
+      return spokenIn(frame.conversationId, author)
     case 'edit':
     case 'react':
     case 'pin':
@@ -115,13 +121,23 @@ export const groupFor = (conversationId: string): string | Refusal =>
 
 export function anyConversation(conversationId: string): string | Refusal {
   const ref = parseStream(conversationId)
-  return ref && ref.kind !== 'user' ? conversationId : refuse('bad_id')
+  if (!ref || ref.kind === 'user') return refuse('bad_id')
+  return ref.kind === 'room' ? notInRooms() : conversationId
+}
+
+const notInRooms = (): Refusal => refuse('unsupported', 'A live room takes messages and recalls only.')
+
+/** The conversation, or the room that this connection is in: nobody else knows who is. */
+function spokenIn(conversationId: string, { room, userId }: Author): string | Refusal {
+  if (parseStream(conversationId)?.kind !== 'room') return conversationFor(conversationId, userId)
+  return conversationId === room ? conversationId : refuse('not_member', 'Join the room first.')
 }
 
 /** The conversation itself, if it is well formed and not a single chat of two others. */
 export function conversationFor(conversationId: string, userId: string): string | Refusal {
   const ref = parseStream(conversationId)
   if (!ref || ref.kind === 'user') return refuse('bad_id')
+  if (ref.kind === 'room') return notInRooms()
   if (ref.kind === 'p2p' && !ref.users.includes(userId)) return refuse('not_member')
   return conversationId
 }

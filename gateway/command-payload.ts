@@ -132,6 +132,19 @@ function contentRefusal(frame: WithContent, content: ParsedContent | null): Refu
   return problem === null ? null : refuse('bad_content', problem)
 }
 
+const roomContents: readonly string[] = ['text', 'custom']
+
+/** What is said in a room goes to thousands at once and is for nobody in particular. */
+export function roomRefusal(frame: ClientFrames['send']): Refusal | null {
+  if (!roomContents.includes(frame.contentType))
+    return refuse('bad_content', `A room takes ${roomContents.join(' and ')}.`)
+  if (Buffer.byteLength(frame.content, 'utf8') > limits.roomContentBytesMax)
+    return refuse('content_too_large', `A room takes ${limits.roomContentBytesMax} bytes.`)
+  return frame.mentions.length > 0 || frame.mentionAll
+    ? refuse('bad_content', 'Nobody is mentioned in a room.')
+    : null
+}
+
 const contentFieldsOf = (frame: WithContent) => ({
   contentType: frame.contentType,
   content: Buffer.from(frame.content, 'utf8'),

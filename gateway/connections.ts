@@ -3,6 +3,7 @@ import type { OnlineEntry } from '../processors/fanout/ports.ts'
 import type { FrameCodec } from './frames/frame-codec.ts'
 import type { FrameOut, OutgoingEvent } from './outgoing.ts'
 import type { PushState } from './push.ts'
+import type { Seat } from './room.ts'
 import type { Session } from './session-types.ts'
 
 /** A connected transport. After `end` or a false from `send` it is dead and nothing more is sent. */
@@ -51,6 +52,8 @@ export interface Connection {
   typedAt: Map<string, number> | null
   /** Users whose presence this connection is told, and what it was told last. */
   presence: Map<string, string> | null
+  /** In a live room. */
+  room: Seat | null
 }
 
 /** Whether its token gives the right to what its user merely observes. */

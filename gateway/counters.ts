@@ -35,6 +35,16 @@ export interface Counters {
   /** Logins that a newer one ended: of another device, of the same one. */
   devicesKicked: number
   devicesReplaced: number
+  /** Joins of live rooms, and reads of the store for them. */
+  roomJoins: number
+  roomReads: number
+  /** Messages of rooms that came; those of them that came too fast to be shown, to everyone in the room here. */
+  roomItems: number
+  roomItemsDropped: number
+  /** Frames to connections in rooms; those that a slow one was not sent. */
+  roomFrames: number
+  roomFramesSkipped: number
+  roomCommandsRefused: number
   opened: number
   loggedIn: number
   socketsDropped: number
@@ -71,6 +81,13 @@ export const newCounters = (): Counters => ({
   signalsDropped: 0,
   devicesKicked: 0,
   devicesReplaced: 0,
+  roomJoins: 0,
+  roomReads: 0,
+  roomItems: 0,
+  roomItemsDropped: 0,
+  roomFrames: 0,
+  roomFramesSkipped: 0,
+  roomCommandsRefused: 0,
   opened: 0,
   loggedIn: 0,
   socketsDropped: 0,

@@ -3,7 +3,7 @@ import { open } from '../schemas/avro.ts'
 import { decodeEventPayload, history, openEnvelope } from '../schemas/codec.ts'
 import { codes, isCode } from '../schemas/codes.ts'
 import type { Item, ServerFrame } from '../schemas/frames.ts'
-import { formatPackId } from '../schemas/ids.ts'
+import { formatPackId, isRoom } from '../schemas/ids.ts'
 import { isFor, itemOf } from '../schemas/item.ts'
 import type { Clock, Logger } from '../schemas/ports.ts'
 import { type Answer, type Delivery, type Envelope, records, type Signal } from '../schemas/records.ts'
@@ -15,6 +15,7 @@ import { type Hub, pushLimits } from './hub.ts'
 import type { Outbox } from './outbox.ts'
 import { type OutgoingEvent, outgoingEvent } from './outgoing.ts'
 import { isBehind, newPushState, noteKnown, type PushState, push, replaceChanged } from './push.ts'
+import type { Rooms } from './rooms.ts'
 
 export interface Deliveries {
   /** Never throws: a delivery is a hint, and one that cannot be read is counted and dropped. */
@@ -30,8 +31,9 @@ export interface DeliveriesOptions {
   readonly boot: string
   readonly connections: Connections
   readonly hub: Pick<Hub, 'send' | 'input' | 'resync'>
-  readonly outbox: Outbox
+  readonly outbox: Pick<Outbox, 'write'>
   readonly channels: Pick<Channels, 'deliver' | 'deliverUnread' | 'members'>
+  readonly rooms: Pick<Rooms, 'deliver'>
   readonly counters: Counters
   readonly clock: Clock
   readonly log: Logger
@@ -84,7 +86,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
         conflict,
       })
       // A repeat may name a seq far above what this connection was pushed; only a fresh one stands for the event.
-      if (!repeat) noteKnown(pushStateOf(connection), stream, seq, pushLimits)
+      if (!repeat && !isRoom(stream)) noteKnown(pushStateOf(connection), stream, seq, pushLimits)
       return
     }
     counters.rejected += 1
@@ -102,6 +104,10 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   function event(delivery: Delivery, bytes: Buffer): void {
     const envelope = openEnvelope(bytes)
     const { stream, seq } = envelope
+    if (isRoom(stream)) {
+      room(envelope)
+      return
+    }
     const outgoing = decodeEvent(envelope)
     const { channel, observing, recipients } = delivery
     // Of a schema that this build does not know yet: the reads answer it.
@@ -120,6 +126,14 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       channels.deliver(sent, recipients)
     }
     if (!observing && ofFriends.has(outgoing.item.kind)) options.onRelation(recipients)
+  }
+
+  /** To everyone in it, its author too. What cannot be decoded is skipped, and the next frame says so. */
+  function room(envelope: Envelope): void {
+    const item = decodeItem(envelope)
+    if (!item) return
+    options.observeDeliveryMs(options.clock.now() - envelope.time)
+    options.rooms.deliver(item)
   }
 
   /** The sending connection shows its own copy at `committed`. */
@@ -201,11 +215,15 @@ function pushStateOf(connection: Connection): PushState<OutgoingEvent> {
   return connection.push
 }
 
-/** Null where the payload is of an unknown schema, or no event. */
 function decodeEvent(envelope: Envelope): OutgoingEvent | null {
+  const item = decodeItem(envelope)
+  return item && outgoingEvent(item)
+}
+
+/** Null where the payload is of an unknown schema, or no event. */
+function decodeItem(envelope: Envelope): Item | null {
   try {
-    const item = itemOf(envelope, decodeEventPayload(envelope))
-    return item && outgoingEvent(item)
+    return itemOf(envelope, decodeEventPayload(envelope))
   } catch {
     return null
   }

@@ -22,6 +22,7 @@ import { createOutbox } from './outbox.ts'
 import { createPresence } from './presence.ts'
 import { createReading } from './reading.ts'
 import { createRegistry } from './registry.ts'
+import { createRooms } from './rooms.ts'
 import { createSignals } from './signals.ts'
 import type { Revocations } from './tokens/revocations.ts'
 import type { TokenVerifier } from './tokens/verdict.ts'
@@ -106,7 +107,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onLost: (lost) => hub.resync(lost),
     onRegistered: (connection, others) => kicks.registered(connection, others),
     onSeen: (connection, all) => kicks.examine(connection, all),
-    refreshRest: () => channels.refresh(),
+    async refreshRest() {
+      await channels.refresh()
+      await rooms.refresh()
+    },
   })
   const channels = createChannels({
     ...common,
@@ -116,6 +120,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     resync: (users) => hub.resync([...users].flatMap((user) => connections.byUser(user) ?? [])),
     distrust: () => registry.distrust(),
     onMember: (user, conversationId) => channelUsers.noteMember(user, conversationId),
+  })
+  const rooms = createRooms({
+    ...common,
+    reads,
+    outbox,
+    defer: options.defer,
+    joined: (connection, ticket, page) => hub.input(connection, { kind: 'joined', ticket, ...page }),
+    distrust: () => registry.distrust(),
   })
   const channelUsers = createChannelUsers({ reads, channels, counters, clock, log })
   const typing = createTyping({ ...common, reads, signals: () => signals, send })
@@ -149,6 +161,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     typing,
     presence,
     kicks,
+    rooms,
     counters,
     registry: () => registry,
     onClosed: (code) => metrics.inc('longwire_gateway_closed_total', 1, { code }),
@@ -160,6 +173,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     hub,
     outbox,
     channels,
+    rooms,
     counters,
     clock,
     log,
@@ -215,6 +229,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       gateway_announced: registry.announced() ? 1 : 0,
       gateway_channels: channels.size(),
       gateway_revocations: revocations.size(),
+      gateway_rooms: rooms.rooms(),
+      gateway_in_rooms: rooms.seated(),
       gateway_presence_watched: presence.watched(),
     }),
     ready: () => running,
@@ -240,6 +256,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       hub.stop()
       presence.stop()
       await channels.stop()
+      await rooms.stop()
       await registry.stop()
       await alive.stop(leave)
       await inbound.stop()

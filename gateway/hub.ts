@@ -19,6 +19,7 @@ import type { Presence } from './presence.ts'
 import { acknowledge, type PushLimits, resend } from './push.ts'
 import type { Reading } from './reading.ts'
 import type { Registry } from './registry.ts'
+import type { Rooms } from './rooms.ts'
 import { newSession, type SessionSettings, step } from './session.ts'
 import type { Effect, Input } from './session-types.ts'
 import type { Revocations } from './tokens/revocations.ts'
@@ -53,6 +54,7 @@ export interface HubOptions {
   readonly typing: Pick<Typing, 'typed'>
   readonly presence: Pick<Presence, 'change' | 'changed' | 'left'>
   readonly kicks: Pick<Kicks, 'before' | 'end'>
+  readonly rooms: Pick<Rooms, 'join' | 'leave' | 'admits'>
   readonly counters: Counters
   /** The registry needs the hub's connections and the hub the registry. */
   registry(): Registry
@@ -113,7 +115,17 @@ export function createHub(options: HubOptions): Hub {
         if (effect.frame.type === 'accepted') sendSoon(connection, effect.frame)
         else send(connection, effect.frame)
         return
+      case 'joinRoom':
+        options.rooms.join(connection, effect)
+        return
+      case 'leaveRoom':
+        options.rooms.leave(connection)
+        return
       case 'append':
+        if (!options.rooms.admits(effect.draft.stream)) {
+          input(connection, { kind: 'appended', packId: effect.packId, code: 'rate_limited' })
+          return
+        }
         void options.commands
           .append(effect.draft, connection.id)
           .then((code) => input(connection, { kind: 'appended', packId: effect.packId, code }))
@@ -212,6 +224,7 @@ export function createHub(options: HubOptions): Hub {
     wheel.remove(connection)
     connections.remove(connection)
     options.presence.left(connection)
+    options.rooms.leave(connection)
     const { user } = connection
     if (user === null) return
     options.presence.changed(user)
@@ -252,6 +265,7 @@ export function createHub(options: HubOptions): Hub {
         resyncIn: 0,
         typedAt: null,
         presence: null,
+        room: null,
       }
       counters.opened += 1
       connections.add(connection)

@@ -3,12 +3,14 @@
  * what costs most per message.
  */
 import type { Clock } from '../schemas/ports.ts'
-import type { Connection } from './connections.ts'
+import type { Connection, Socket } from './connections.ts'
 
 export interface Outbox {
   write(connection: Connection, bytes: Buffer): void
   /** Leaves with the next frame to this connection, after at most 50 ms: for what nobody waits for. Order is kept. */
   writeSoon(connection: Connection, bytes: Buffer): void
+  /** For what many get in one turn and is sliced by whoever sends it: at once, or behind what waits. */
+  writeNow(connection: Connection, bytes: Buffer): void
   /** Writes what waits for this connection now: before it is closed. */
   flush(connection: Connection): void
 }
@@ -42,7 +44,10 @@ export function createOutbox(
           taken = taken && socket.send(bytes)
         }
       })
-    if (taken) return
+    if (!taken) dropped(connection, socket)
+  }
+
+  function dropped(connection: Connection, socket: Socket): void {
     connection.socket = null
     onDropped(connection)
     socket.end(4413, 'slow_consumer')
@@ -85,6 +90,11 @@ export function createOutbox(
       if (soonTimed) return
       soonTimed = true
       after(SOON_MS, flushSoon)
+    },
+    writeNow(connection, bytes) {
+      const { out, socket } = connection
+      if (out) out.push(bytes)
+      else if (socket && !socket.send(bytes)) dropped(connection, socket)
     },
     flush,
   }

@@ -1,6 +1,6 @@
 /** A session that is logged in: commands, requests and all else within their rates. Pure. */
 import type { ClientFrame, ClientFrames } from '../schemas/frames.ts'
-import { isId } from '../schemas/ids.ts'
+import { isId, isRoom } from '../schemas/ids.ts'
 import { limits } from '../schemas/limits.ts'
 import { type Bucket, fullBucket, type Rate, take } from './bucket.ts'
 import { type CommandFrame, commandOf, conversationFor, withTarget } from './command-of.ts'
@@ -8,6 +8,7 @@ import type { ParsedContent } from './frames/frame-codec.ts'
 import type { Refusal } from './refusal.ts'
 import { type RequestFrame, requestOf } from './requests.ts'
 import { bye, closed, ended, failed, RETRY_AFTER_MS, rejected, retryAfter } from './session-answers.ts'
+import { noRoom, onJoined, onRoomFrame, takeRoomCommand } from './session-room.ts'
 import type { Check, Effect, Input, Open, Step } from './session-types.ts'
 
 const rates: Readonly<Record<'commands' | 'reads' | 'others' | 'typing', Rate>> = {
@@ -39,6 +40,7 @@ export const openSession = (
   appending: 0,
   reading: 0,
   overviewing: false,
+  ...noRoom(now),
 })
 
 export function stepOpen(session: Open, input: Input, now: number): Step {
@@ -77,6 +79,8 @@ export function stepOpen(session: Open, input: Input, now: number): Step {
       return { session: { ...session, lastSeenAt: now }, effects: none }
     case 'revoked':
       return session.tokenIssuedAt < input.notBefore ? bye('token_revoked') : { session, effects: none }
+    case 'joined':
+      return onJoined(session, input)
     case 'tick':
       return onTick(session, now)
     case 'drain':
@@ -128,7 +132,7 @@ function onFrame(session: Open, frame: ClientFrame, content: ParsedContent | nul
       return onPresence(session, frame, now)
     case 'joinRoom':
     case 'leaveRoom':
-      return withOther(session, now, () => [failed(frame.id, { code: 'unsupported' })])
+      return onRoomFrame(session, frame, now)
     case 'heads':
     case 'conversations':
     case 'overview':
@@ -160,10 +164,12 @@ function onCommand(session: Open, frame: CommandFrame, content: ParsedContent | 
     return refuse({ code: 'overloaded' }, RETRY_AFTER_MS)
   const draft = commandOf(frame, content, session, now)
   if ('code' in draft) return refuse(draft)
+  const room = takeRoomCommand(next, draft.stream, now)
+  if (room.retryAfterMs !== null) return refuse({ code: 'rate_limited' }, room.retryAfterMs)
   const { packId } = frame
   const check = checkOf(frame)
   return {
-    session: { ...next, appending: session.appending + 1 },
+    session: { ...room.session, appending: session.appending + 1 },
     effects: [check ? { do: 'check', draft, packId, check } : { do: 'append', draft, packId }],
   }
 }
@@ -176,6 +182,9 @@ function checkOf(frame: CommandFrame): Check | null {
       return { of: 'mark', conversationId, seq, ordinal }
     }
     case 'recall':
+      // A room's messages are recalled while its fold knows them.
+      if (isRoom(frame.conversationId)) return null
+      return { of: 'target', conversationId: frame.conversationId, seq: frame.seq }
     case 'edit':
     case 'react':
     case 'pin':

@@ -1,6 +1,6 @@
 /** The states of one connection, what can happen to it, and what follows, all as data. */
 import type { CodeName } from '../schemas/codes.ts'
-import type { ClientFrame, ClientFrames, ServerFrame } from '../schemas/frames.ts'
+import type { ClientFrame, ClientFrames, Item, ServerFrame } from '../schemas/frames.ts'
 import type { Target } from '../schemas/records.ts'
 import type { Bucket } from './bucket.ts'
 import type { CommandDraft } from './command-of.ts'
@@ -50,6 +50,14 @@ export interface Open {
   readonly reading: number
   /** Whether an overview is on its way: it is large, and one at a time is enough. */
   readonly overviewing: boolean
+  /** Live room (`r:…`) that this connection is in, answered or not. */
+  readonly room: string | null
+  /** Counts what was asked of rooms. */
+  readonly roomTicket: number
+  /** Id of the joinRoom that is not answered yet. */
+  readonly roomAsked: number | null
+  /** Commands for rooms. */
+  readonly roomCommands: Bucket
 }
 
 export interface Closed {
@@ -92,6 +100,14 @@ export type Input =
   | { readonly kind: 'seen' }
   /** Tokens of this user that were issued before count no more. */
   | { readonly kind: 'revoked'; readonly notBefore: number }
+  /** The newest of a room were read, for the joinRoom of this ticket. */
+  | {
+      readonly kind: 'joined'
+      readonly ticket: number
+      readonly partial: boolean
+      readonly headSeq: number
+      readonly items: readonly Item[]
+    }
   | { readonly kind: 'tick' }
   | { readonly kind: 'drain'; readonly reconnectAfterMs: number }
   | { readonly kind: 'slow' }
@@ -115,6 +131,14 @@ export type Effect =
       readonly subscribe: readonly string[]
       readonly unsubscribe: readonly string[]
     }
+  /** Out of any other room; answered by `joined` under this ticket. */
+  | {
+      readonly do: 'joinRoom'
+      readonly ticket: number
+      readonly conversationId: string
+      readonly newest: number
+    }
+  | { readonly do: 'leaveRoom' }
   /** Null: the client logged out. */
   | { readonly do: 'close'; readonly code: CodeName | null }
 

@@ -64,7 +64,7 @@ function isOneGrapheme(value: string): boolean {
 
 function isConversation(id: string): boolean {
   const ref = parseStream(id)
-  return ref !== null && ref.kind !== 'user'
+  return ref !== null && ref.kind !== 'user' && ref.kind !== 'room'
 }
 
 interface WellKnown {

@@ -25,7 +25,10 @@ export const codes = {
     text: 'packId is too old to tell whether it was seen; look it up first.',
   },
   // rules of the stream
-  not_member: { retry: 'never', text: 'Not a member of this group, or there is no such group.' },
+  not_member: {
+    retry: 'never',
+    text: 'Not a member of this group or not in this room, or there is no such group.',
+  },
   muted: { retry: 'never', text: 'Muted in this group.' },
   dissolved: { retry: 'never', text: 'The group was dissolved.' },
   not_accepted: { retry: 'never', text: 'The other side does not take this.' },
@@ -65,6 +68,7 @@ export const codes = {
   },
   proof_required: { retry: 'login', text: 'The login needs a proof; see challenge.' },
   login_refused: { retry: 'never', text: 'This login was refused.' },
+  superseded: { retry: 'never', text: 'A later joinRoom or leaveRoom took its place.' },
   no_such_session: { retry: 'reconnect', text: 'There is no such polling session here; log in again.' },
   // the moment
   unavailable: { retry: 'same', text: 'A part of the platform does not answer; send again.' },

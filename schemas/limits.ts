@@ -167,4 +167,20 @@ export const limits = {
   /** What all clients are asked to do at once (resync, reconnect) is spread over at most this long. */
   spreadMsMax: 2_000,
   recordBytesMax: 1_000_000,
+  /** Messages with which a late joiner of a live room begins. */
+  roomNewestDefault: 20,
+  roomNewestMax: 50,
+  roomContentBytesMax: 4_096,
+  roomCommandsPerSecondPerConnectionMax: 5,
+  roomCommandsBurstPerConnectionMax: 20,
+  /** Into one room by one gateway. */
+  roomCommandsPerSecondPerGatewayMax: 200,
+  roomCommandsBurstPerGatewayMax: 400,
+  /** Messages of a room that come closer together than this leave as one frame. */
+  roomWindowMs: 50,
+  /** The newest that one frame holds; the rest is skipped, and that is said. */
+  roomItemsPerFrameMax: 50,
+  roomFrameBytesMax: 65_536,
+  /** A connection that has so much on the wire is shown no room until it has taken it. */
+  roomSocketBufferBytesMax: 262_144,
 } as const

@@ -113,7 +113,7 @@ describe('the pure parts', () => {
     /^processors\/fanout\/(plan|route|roster)\.ts$/,
     /^projections\/[^/]+\/(project|membership|unread|element|scripts|forgetting)\.ts$/,
     /^projections\/reads\/(page|policy|cursor)\.ts$/,
-    /^gateway\/(session(-types|-open|-answers)?|devices|push|outbox|bucket|gaps|wheel|channel|command-(of|payload)|requests|refusal|values|content|bounds|close-codes|frames\/[^/]+)\.ts$/,
+    /^gateway\/(session(-types|-open|-answers|-room)?|room|devices|push|outbox|bucket|gaps|wheel|channel|command-(of|payload)|requests|refusal|values|content|bounds|close-codes|frames\/[^/]+)\.ts$/,
     /^gateway\/transports\/poll-(queue|body)\.ts$/,
     /^client\/(outbox|ranges|conversation-log|messages|own-item|backoff)\.ts$/,
   ]

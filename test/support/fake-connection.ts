@@ -54,6 +54,7 @@ export function connect(
     resyncIn: 0,
     typedAt: null,
     presence: null,
+    room: null,
   }
   connections.add(connection)
   connections.bind(connection, user)

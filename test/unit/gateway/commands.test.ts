@@ -5,7 +5,7 @@ import { limits } from '../../../schemas/limits.ts'
 import { newPackId } from '../../support/gateway.ts'
 
 const T0 = 1_800_000_000_000
-const alice: Author = { userId: 'alice', deviceId: 'd1', rights: [] }
+const alice: Author = { userId: 'alice', deviceId: 'd1', rights: [], room: null }
 const supervisor: Author = { ...alice, rights: ['observe'] }
 const packId = newPackId(T0)
 type Without<T> = T extends unknown ? Omit<T, 'packId'> : never

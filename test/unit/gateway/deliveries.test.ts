@@ -42,9 +42,8 @@ function gateway() {
     },
     outbox: {
       write: (connection, bytes) => say(connection.user, JSON.parse(bytes.toString()) as ServerFrame),
-      writeSoon() {},
-      flush() {},
     },
+    rooms: { deliver: (item) => void told.push(`room ${item.conversationId} ${item.seq}`) },
     channels: {
       deliver: (event: ChannelEvent) => {
         for (const user of members) deliveries.push(user, event)

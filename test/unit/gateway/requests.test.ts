@@ -5,7 +5,7 @@ import { cursorText } from '../../../projections/reads/cursor.ts'
 import { placeText } from '../../../projections/reads/search.ts'
 import { limits } from '../../../schemas/limits.ts'
 
-const alice: Author = { userId: 'alice', deviceId: 'd1', rights: [] }
+const alice: Author = { userId: 'alice', deviceId: 'd1', rights: [], room: null }
 const supervisor: Author = { ...alice, rights: ['observe'] }
 const id = 1
 const group = { id, conversationId: 'g:x' }
