@@ -40,6 +40,12 @@ import type { WebSocketConstructor } from './transport.ts'
 
 export type * from './model.ts'
 
+/** `kind` says what the operator's service wants; all else in it is between that service and the app. */
+export interface Challenge {
+  readonly kind: string
+  readonly [name: string]: unknown
+}
+
 export interface ConnectOptions {
   /**
    * ws(s)://…/ws, or several: the client begins at a random one and goes to the next when one fails. Where a WebSocket gets nothing
@@ -67,6 +73,11 @@ export interface ConnectOptions {
   readonly connectTimeoutMs?: number
   /** Asks the server for another heartbeat period. Default: the server's. */
   readonly heartbeatMs?: number
+  /**
+   * Answers what the server asks of a suspicious login, such as a captcha or an SMS code: resolves with the proof, however long a
+   * person takes. Without it, or when it rejects, such a login fails with `proof_required`.
+   */
+  readonly onChallenge?: (challenge: Challenge) => string | Promise<string>
   /** Default: the global WebSocket (browsers; Node 22 or newer). */
   readonly WebSocket?: WebSocketConstructor
 }

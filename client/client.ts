@@ -73,6 +73,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     deviceId,
     deviceType: options.deviceType ?? env.deviceType,
     heartbeatMs: options.heartbeatMs ?? null,
+    onChallenge: options.onChallenge ?? null,
     online(welcome) {
       userId = welcome.userId
       restored ??= restore()
@@ -350,8 +351,15 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
 
   return new Promise((resolve, reject) => {
     const waitMs = options.connectTimeoutMs ?? CONNECT_MS_DEFAULT
-    const giveUp = (): void => failWith(new LongwireError('unavailable', 'No server answered in time.'))
-    const cancel = waitMs > 0 ? clock.after(waitMs, giveUp) : () => {}
+    let cancel = (): void => {}
+    const giveUp = (): void => {
+      if (connection.solving()) limit()
+      else failWith(new LongwireError('unavailable', 'No server answered in time.'))
+    }
+    const limit = (): void => {
+      if (waitMs > 0) cancel = clock.after(waitMs, giveUp)
+    }
+    limit()
     ready = (error) => {
       cancel()
       ready = () => {}

@@ -6,7 +6,7 @@
 import type { Clock } from '../schemas/ports.ts'
 import { PROTOCOL_VERSION } from '../schemas/protocol.ts'
 import { defaultWindows } from '../schemas/windows.ts'
-import type { Kicked, State, StateChange, Windows } from './api.ts'
+import type { Challenge, Kicked, State, StateChange, Windows } from './api.ts'
 import { jitteredMs } from './backoff.ts'
 import { LongwireError, retryOf } from './error.ts'
 import type { Transport } from './transport.ts'
@@ -22,6 +22,8 @@ const BACKOFF_CAP_MS = 10_000
 /** A connection that lived for so long was a good one: the backoff begins anew. */
 const GOOD_AFTER_MS = 10_000
 const LOGIN_REFUSALS_MAX = 2
+/** Proofs in a row that were not enough. */
+const PROOFS_MAX = 5
 /** A login that was given up may still be served, and end the one that came after it. Later than this it is none of ours. */
 const STRAY_MS_MAX = 60_000
 
@@ -34,6 +36,7 @@ export interface ConnectionDeps {
   readonly deviceId: string
   readonly deviceType: string
   readonly heartbeatMs: number | null
+  readonly onChallenge: ((challenge: Challenge) => string | Promise<string>) | null
   online(welcome: ServerFrameOf<'welcome'>): void
   /** It was online and is not any more. */
   offline(): void
@@ -58,6 +61,8 @@ export interface Connection {
   wake(): void
   serverTime(): number
   windows(): Windows
+  /** A person may be at it: no time limit holds meanwhile. */
+  solving(): boolean
   close(): void
 }
 
@@ -78,6 +83,11 @@ export function createConnection(deps: ConnectionDeps): Connection {
   let loginOpen = false
   /** When such an attempt was last left. */
   let strayMs = Number.NEGATIVE_INFINITY
+  /** For the next login, until one succeeds. */
+  let proof: string | null = null
+  let proofs = 0
+  /** The app is answering a challenge. */
+  let solving = false
   let serverOffsetMs = 0
   let windows = defaultWindows
   let pingId = 0
@@ -108,6 +118,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
     transport?.close()
     transport = null
     probing = false
+    solving = false
     if (loginOpen) strayMs = clock.now()
     loginOpen = false
     if (state !== 'online') return
@@ -154,7 +165,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
     if (!live()) return
     const { deviceId, deviceType, heartbeatMs } = deps
     loginOpen = true
-    write({ type: 'login', token, deviceId, deviceType, protocol: PROTOCOL_VERSION, heartbeatMs })
+    write({ type: 'login', token, deviceId, deviceType, protocol: PROTOCOL_VERSION, heartbeatMs, proof })
   }
 
   function write(frame: ClientFrame): boolean {
@@ -179,19 +190,51 @@ export function createConnection(deps: ConnectionDeps): Connection {
     const { recallMs, editMs } = defaultWindows
     windows = { recallMs: frame.recallWindowMs ?? recallMs, editMs: frame.editWindowMs ?? editMs }
     refusals = 0
+    proofs = 0
+    proof = null
     change('online')
     beat(frame.heartbeatMs)
     deps.online(frame)
   }
 
-  function bye({ code, message, reconnectAfterMs, kickedBy }: ServerFrameOf<'bye'>): void {
+  function bye({ code, message, reconnectAfterMs, kickedBy, challenge }: ServerFrameOf<'bye'>): void {
     loginOpen = false
+    if (code === 'proof_required') {
+      void solve(challenge ?? '', message)
+      return
+    }
     if (code === 'kicked') deps.kicked({ code, message, by: kickedBy ?? null })
     const isOwnDoing = code === 'replaced' && clock.now() - strayMs < STRAY_MS_MAX
     if (code === 'replaced') strayMs = Number.NEGATIVE_INFINITY
     // Once: two clients that share a device id must not end each other for ever.
     if (isOwnDoing) retry(code, null)
     else ended(code, message, reconnectAfterMs ?? null)
+  }
+
+  /** Has the app answer, and logs in again with its proof at the same address. */
+  async function solve(text: string, message: string): Promise<void> {
+    end()
+    const mine = attempt
+    change('waiting', 'proof_required')
+    solving = true
+    proofs += 1
+    const given = proofs > PROOFS_MAX ? null : await proofFor(text)
+    if (attempt !== mine || state === 'closed') return
+    solving = false
+    if (given === null) {
+      fail('proof_required', message)
+      return
+    }
+    proof = given
+    open()
+  }
+
+  async function proofFor(text: string): Promise<string | null> {
+    try {
+      return (await deps.onChallenge?.(JSON.parse(text) as Challenge)) ?? null
+    } catch {
+      return null
+    }
   }
 
   /** The server ended it, or refused the login. */
@@ -236,12 +279,13 @@ export function createConnection(deps: ConnectionDeps): Connection {
     drop,
     wake() {
       if (state === 'online') probe()
-      if (state !== 'waiting') return
+      if (state !== 'waiting' || solving) return
       cancelTimer()
       open()
     },
     serverTime: () => clock.now() + serverOffsetMs,
     windows: () => windows,
+    solving: () => solving,
     close() {
       if (state === 'closed') return
       end()

@@ -17,6 +17,7 @@ import type { DevicePolicy } from './devices.ts'
 import { createHub, type Hub } from './hub.ts'
 import { startInbound } from './inbound.ts'
 import { createKicks } from './kicks.ts'
+import type { LoginHook } from './login-hook.ts'
 import { onlineApi } from './online-api.ts'
 import { createOutbox } from './outbox.ts'
 import { createPresence } from './presence.ts'
@@ -42,6 +43,8 @@ export interface GatewayOptions {
   readonly bus: Pick<SignalBus, 'publish' | 'listen'>
   readonly reads: ReadModels
   readonly tokens: TokenVerifier
+  /** Default: every login with a right token may go on. */
+  readonly loginHook?: LoginHook
   /** Filled here from the log; the verifier goes by them too. */
   readonly revocations: Revocations
   readonly clock: Clock
@@ -152,6 +155,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log,
     random: options.random,
     tokens: options.tokens,
+    loginHook: options.loginHook ?? null,
     revocations,
     commands,
     reading: createReading(reads, log),

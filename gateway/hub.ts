@@ -14,6 +14,7 @@ import type { Counters } from './counters.ts'
 import { frameCodecs } from './frames/codecs.ts'
 import { type Encoding, unreadable } from './frames/frame-codec.ts'
 import type { Kicks } from './kicks.ts'
+import type { LoginHook } from './login-hook.ts'
 import type { Outbox } from './outbox.ts'
 import type { Presence } from './presence.ts'
 import { acknowledge, type PushLimits, resend } from './push.ts'
@@ -45,6 +46,7 @@ export interface HubOptions {
   /** 0 ≤ value < 1; spreads what all clients do at once. */
   readonly random: () => number
   readonly tokens: TokenVerifier
+  readonly loginHook: LoginHook | null
   readonly revocations: Pick<Revocations, 'before'>
   readonly commands: CommandSink
   readonly reading: Reading
@@ -152,6 +154,9 @@ export function createHub(options: HubOptions): Hub {
           .verify(effect.token)
           .then((verdict) => input(connection, { kind: 'verified', verdict }))
         return
+      case 'ask':
+        ask(connection, effect)
+        return
       case 'enter':
         enter(connection, effect)
         return
@@ -174,6 +179,18 @@ export function createHub(options: HubOptions): Hub {
     void options.reading
       .check({ user: connection.user, observes: mayObserve(connection) }, effect.check)
       .then((result) => input(connection, { kind: 'checked', draft, packId, result }))
+  }
+
+  function ask(connection: Connection, effect: Extract<Effect, { do: 'ask' }>): void {
+    const { loginHook } = options
+    if (!loginHook) {
+      input(connection, { kind: 'asked', answer: { decision: 'allow' } })
+      return
+    }
+    const { userId, device, proof } = effect
+    void loginHook({ userId, ...device, ...connection.origin, proof }).then((answer) =>
+      input(connection, { kind: 'asked', answer }),
+    )
   }
 
   function enter(connection: Connection, { userId, device }: Extract<Effect, { do: 'enter' }>): void {

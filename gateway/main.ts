@@ -13,6 +13,7 @@ import { readModels } from '../projections/reads.ts'
 import { limits } from '../schemas/limits.ts'
 import { Fault } from '../schemas/ports.ts'
 import { newBoot, startGateway } from './gateway.ts'
+import { hookOf } from './login-setup.ts'
 import { originsOf } from './origins.ts'
 import { createRevocations } from './tokens/revocations.ts'
 import { keysOf } from './tokens/setup.ts'
@@ -62,6 +63,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
       onRefused: (reason) => metrics.inc('longwire_gateway_token_refused_total', 1, { reason }),
     }),
     revocations,
+    ...hookOf(config, { clock, log, metrics }),
     clock,
     log,
     metrics,

@@ -6,6 +6,7 @@ import type { Bucket } from './bucket.ts'
 import type { CommandDraft } from './command-of.ts'
 import type { Ending, Login } from './devices.ts'
 import type { ParsedContent, Unreadable } from './frames/frame-codec.ts'
+import type { LoginAnswer } from './login-answer.ts'
 import type { ReadRequest } from './requests.ts'
 import type { Right, Verdict } from './tokens/verdict.ts'
 
@@ -20,12 +21,16 @@ export interface Fresh {
   readonly openedAt: number
 }
 
-/** The login's token is being verified, or the connection registered. The client waits for `welcome`. */
+/** The client waits for `welcome`. */
 export interface Entering {
   readonly phase: 'entering'
+  /** What is under way: the token's verification, the question to the login hook, the registration. */
+  readonly stage: 'verify' | 'ask' | 'enter'
   readonly userId: string | null
   readonly rights: readonly Right[]
   readonly device: Device
+  /** Until the hook was asked. */
+  readonly proof: string | null
   readonly heartbeatMs: number
   readonly tokenIssuedAt: number
   readonly tokenExpiresAt: number
@@ -83,6 +88,7 @@ export type Input =
   | { readonly kind: 'frame'; readonly frame: ClientFrame; readonly content: ParsedContent | null }
   | { readonly kind: 'unreadable'; readonly problem: Unreadable }
   | { readonly kind: 'verified'; readonly verdict: Verdict }
+  | { readonly kind: 'asked'; readonly answer: LoginAnswer }
   /** The attempt to register has ended, well or not. */
   | { readonly kind: 'entered'; readonly connectionId: string; readonly gatewayId: string }
   | { readonly kind: 'refused'; readonly code: CodeName }
@@ -117,6 +123,13 @@ export type Input =
 export type Effect =
   | { readonly do: 'send'; readonly frame: ServerFrame }
   | { readonly do: 'verify'; readonly token: string }
+  /** May this login go on? Answered by `asked`, at once where there is no hook. */
+  | {
+      readonly do: 'ask'
+      readonly userId: string
+      readonly device: Device
+      readonly proof: string | null
+    }
   | { readonly do: 'enter'; readonly userId: string; readonly device: Device }
   | { readonly do: 'append'; readonly draft: CommandDraft; readonly packId: string }
   | { readonly do: 'check'; readonly draft: CommandDraft; readonly packId: string; readonly check: Check }

@@ -4,9 +4,11 @@ import { isId } from '../schemas/ids.ts'
 import { limits } from '../schemas/limits.ts'
 import { PROTOCOL_VERSION } from '../schemas/protocol.ts'
 import type { Windows } from '../schemas/windows.ts'
-import { bye, ended } from './session-answers.ts'
+import type { LoginAnswer } from './login-answer.ts'
+import { bye, ended, retryAfter } from './session-answers.ts'
 import { openSession, stepOpen } from './session-open.ts'
 import type { Entering, Fresh, Input, Session, Step } from './session-types.ts'
+import type { Verdict } from './tokens/verdict.ts'
 
 export interface SessionSettings {
   /** Asked of clients that ask for nothing themselves. */
@@ -48,6 +50,8 @@ function stepFresh(session: Fresh, input: Input, now: number, settings: SessionS
 function login(frame: ClientFrames['login'], settings: SessionSettings): Step {
   if (frame.protocol !== PROTOCOL_VERSION) return bye('unsupported')
   if (!isId(frame.deviceId) || !isId(frame.deviceType)) return bye('bad_id')
+  const { proof = null } = frame
+  if (proof !== null && Buffer.byteLength(proof) > limits.proofBytesMax) return bye('bad_content')
   const heartbeatMs =
     frame.heartbeatMs === null
       ? settings.heartbeatMs
@@ -56,9 +60,11 @@ function login(frame: ClientFrames['login'], settings: SessionSettings): Step {
   return {
     session: {
       phase: 'entering',
+      stage: 'verify',
       userId: null,
       rights: [],
       device,
+      proof,
       heartbeatMs,
       tokenIssuedAt: 0,
       tokenExpiresAt: 0,
@@ -69,14 +75,10 @@ function login(frame: ClientFrames['login'], settings: SessionSettings): Step {
 
 function stepEntering(session: Entering, input: Input, now: number, settings: SessionSettings): Step {
   switch (input.kind) {
-    case 'verified': {
-      if (!input.verdict.ok) return bye(input.verdict.code)
-      const { userId, rights, issuedAt, expiresAt } = input.verdict
-      return {
-        session: { ...session, userId, rights, tokenIssuedAt: issuedAt, tokenExpiresAt: expiresAt },
-        effects: [{ do: 'enter', userId, device: session.device }],
-      }
-    }
+    case 'verified':
+      return session.stage === 'verify' ? verified(session, input.verdict) : { session, effects: [] }
+    case 'asked':
+      return session.stage === 'ask' ? asked(session, input.answer) : { session, effects: [] }
     case 'refused':
       return bye(input.code)
     case 'revoked':
@@ -84,7 +86,7 @@ function stepEntering(session: Entering, input: Input, now: number, settings: Se
         ? bye('token_revoked')
         : { session, effects: [] }
     case 'entered':
-      return session.userId === null
+      return session.userId === null || session.stage !== 'enter'
         ? { session, effects: [] }
         : welcome(session, session.userId, input, now, settings.windows)
     case 'frame':
@@ -97,6 +99,40 @@ function stepEntering(session: Entering, input: Input, now: number, settings: Se
       return ended(input.ending, input.by)
     default:
       return { session, effects: [] }
+  }
+}
+
+function verified(session: Entering, verdict: Verdict): Step {
+  if (!verdict.ok) return bye(verdict.code, retryAfter(verdict.code))
+  const { userId, rights, issuedAt, expiresAt } = verdict
+  const { device, proof } = session
+  return {
+    session: {
+      ...session,
+      stage: 'ask',
+      userId,
+      rights,
+      proof: null,
+      tokenIssuedAt: issuedAt,
+      tokenExpiresAt: expiresAt,
+    },
+    effects: [{ do: 'ask', userId, device, proof }],
+  }
+}
+
+function asked(session: Entering, answer: LoginAnswer): Step {
+  const { userId, device } = session
+  switch (answer.decision) {
+    case 'allow':
+      return userId === null
+        ? { session, effects: [] }
+        : { session: { ...session, stage: 'enter' }, effects: [{ do: 'enter', userId, device }] }
+    case 'refuse':
+      return bye('login_refused')
+    case 'challenge':
+      return bye('proof_required', null, undefined, { challenge: answer.challenge })
+    case 'unavailable':
+      return bye('unavailable', retryAfter('unavailable'))
   }
 }
 

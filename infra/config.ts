@@ -40,6 +40,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     tlsCertFile: absolute(parsed.tlsCertFile),
     tlsKeyFile: absolute(parsed.tlsKeyFile),
     jwksFile: absolute(parsed.jwksFile),
+    loginHookSecretFile: absolute(parsed.loginHookSecretFile),
     kafkaTlsCaFile: absolute(parsed.kafkaTlsCaFile),
     kafkaPasswordFile: absolute(parsed.kafkaPasswordFile),
     kafkaTls: parsed.kafkaTls || parsed.kafkaTlsCaFile !== undefined,
@@ -116,6 +117,8 @@ function checkTogether(c: Parsed): void {
   }
   if (c.jwksUrl !== undefined && c.jwksFile !== undefined)
     refuse(`${prefix}JWKS_URL and ${prefix}JWKS_FILE: set one of them`)
+  if ((c.loginHookUrl === undefined) !== (c.loginHookSecretFile === undefined))
+    refuse(`${prefix}LOGIN_HOOK_URL and ${prefix}LOGIN_HOOK_SECRET_FILE: set both or neither`)
   const hasJwks = c.jwksUrl !== undefined || c.jwksFile !== undefined
   if (external.length > 0 && c.tokenSecretFile === undefined && !hasJwks) {
     refuse(

@@ -41,6 +41,16 @@ export const metricTable = {
     help: 'Tokens refused, by reason',
     labels: ['reason'],
   },
+  longwire_gateway_login_hook_total: {
+    type: 'counter',
+    help: 'What the login hook said, or fallback where it did not',
+    labels: ['outcome'],
+  },
+  longwire_gateway_login_hook_ms: {
+    type: 'histogram',
+    help: 'From a question to the login hook to its answer, or to the fallback',
+    buckets: latencyMsBuckets,
+  },
   longwire_gateway_append_ms: {
     type: 'histogram',
     help: 'From a command frame to its acknowledgement by the log',

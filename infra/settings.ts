@@ -180,6 +180,33 @@ export const settings = {
   tokenAudience: setting('TOKEN_AUDIENCE', text, 'a text', '`aud` that tokens must have', {
     fallback: 'longwire',
   }),
+  loginHookUrl: setting(
+    'LOGIN_HOOK_URL',
+    text.refine((value) => isUrl(value, ['http:', 'https:'])),
+    'an http(s) URL',
+    'Who is asked about every login before it is registered',
+    { fallbackText: 'nobody' },
+  ),
+  loginHookTimeoutMs: setting(
+    'LOGIN_HOOK_TIMEOUT_MS',
+    wholeNumber(50, 5_000),
+    'milliseconds from 50 to 5000',
+    'Longest the login hook may take',
+    { fallback: '1000' },
+  ),
+  loginHookFallback: setting(
+    'LOGIN_HOOK_FALLBACK',
+    z.enum(['allow', 'refuse']),
+    'allow or refuse',
+    'What counts while the login hook does not answer as it should; a refused client tries again',
+    { fallback: 'refuse' },
+  ),
+  loginHookSecretFile: setting(
+    'LOGIN_HOOK_SECRET_FILE',
+    text,
+    'a file of at least 32 bytes',
+    'File with the secret that signs what the login hook is asked',
+  ),
   storeP2p: setting(
     'STORE_P2P',
     policy,

@@ -10,6 +10,12 @@ export const limits = {
   jwksRefreshMs: 300_000,
   /** A key id that nobody knows makes the set be fetched again at most this often. */
   jwksUnknownKidMs: 30_000,
+  /** Of a login, in answer to a challenge. */
+  proofBytesMax: 4_096,
+  challengeBytesMax: 4_096,
+  loginHookBytesMax: 16_384,
+  loginHookAtOnceMax: 256,
+  loginHookWaitingMax: 4_096,
   frameBytesMax: 65_536,
   contentBytesMax: 32_768,
   contentDepthMax: 32,

@@ -79,6 +79,8 @@ export interface FakeGateway {
   readonly seen: ClientFrame[]
   /** A code for a command that is to be refused. */
   refuse: (userId: string, frame: CommandFrame) => string | null
+  /** What this login is asked before it may go on, as JSON; null: nothing. */
+  challenge: (login: Extract<ClientFrame, { type: 'login' }>) => string | null
   /** Changes that one answer of a sync looks through. */
   syncMax: number
   /** Changes up to here are not indexed any more, by stream. */
@@ -352,6 +354,12 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
   function received(link: Link, frame: ClientFrame): void {
     self.seen.push(frame)
     if (frame.type === 'login') {
+      const challenge = self.challenge(frame)
+      if (challenge !== null) {
+        const code = 'proof_required'
+        down(link, { type: 'bye', code, message: 'Prove it.', reconnectAfterMs: null, challenge })
+        return
+      }
       link.userId = frame.token
       down(link, {
         type: 'welcome',
@@ -383,6 +391,7 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
     groups,
     seen: [],
     refuse: () => null,
+    challenge: () => null,
     syncMax: 500,
     syncFloor,
     away,

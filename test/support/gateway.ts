@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { startGateway } from '../../gateway/gateway.ts'
+import type { LoginHook } from '../../gateway/login-hook.ts'
 import { type KeySource, secretSource } from '../../gateway/tokens/key-source.ts'
 import { AUDIENCE, ISSUER, mintToken } from '../../gateway/tokens/mint.ts'
 import { createRevocations } from '../../gateway/tokens/revocations.ts'
@@ -109,6 +110,7 @@ export interface TestGatewayOptions {
   readonly store?: LogStore
   readonly clock?: Clock
   readonly staticFolder?: string
+  readonly loginHook?: LoginHook
   /** Default: the secret's. */
   readonly keys?: KeySource
   readonly online?: MemoryOnlineMap
@@ -144,6 +146,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       revokedBefore: revocations.before,
     }),
     revocations,
+    ...(options.loginHook ? { loginHook: options.loginHook } : {}),
     clock,
     log: silentLog,
     metrics: createMetrics(),

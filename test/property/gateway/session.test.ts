@@ -82,6 +82,7 @@ const open: readonly Input[] = [
     kind: 'verified',
     verdict: { ok: true, userId: 'alice', rights: ['observe'], issuedAt: 0, expiresAt: T0 + 3_600_000 },
   },
+  { kind: 'asked', answer: { decision: 'allow' } },
   { kind: 'entered', connectionId: 'c', gatewayId: 'gw' },
 ]
 const opened = open.reduce<Session>(
@@ -127,6 +128,38 @@ function bytesOf(frame: ClientFrame, avro: boolean): Buffer | undefined {
     return undefined
   }
 }
+
+describe('a login', () => {
+  const inputs: readonly Input[] = [
+    ...open,
+    { kind: 'verified', verdict: { ok: false, code: 'token_invalid' } },
+    { kind: 'asked', answer: { decision: 'refuse' } },
+    { kind: 'asked', answer: { decision: 'challenge', challenge: '{}' } },
+    { kind: 'asked', answer: { decision: 'unavailable' } },
+    { kind: 'refused', code: 'too_many_connections' },
+    { kind: 'revoked', notBefore: T0 },
+    { kind: 'tick' },
+    { kind: 'slow' },
+  ]
+
+  it('gets in only verified, then allowed, then registered, whatever comes in between', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...inputs), { maxLength: 12 }), (given) => {
+        let session: Session = newSession(T0)
+        const passed: Effect['do'][] = []
+        for (const input of given) {
+          const before = session
+          const next = step(before, input, T0, settings)
+          session = next.session
+          for (const effect of next.effects) passed.push(effect.do)
+          if (before.phase !== 'open' && next.session.phase === 'open')
+            expect(passed).toEqual(['verify', 'ask', 'enter', 'send'])
+        }
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+})
 
 describe('an open session', () => {
   it('answers every frame of every type: with a code, an effect, never a throw', () => {

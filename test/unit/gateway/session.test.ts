@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { LoginAnswer } from '../../../gateway/login-answer.ts'
 import { newSession, step } from '../../../gateway/session.ts'
 import type { Effect, Input, Session } from '../../../gateway/session-types.ts'
 import { decodeCommandPayload } from '../../../schemas/codec.ts'
@@ -29,6 +30,7 @@ const verified: Input = {
   kind: 'verified',
   verdict: { ok: true, userId: 'alice', rights: [], issuedAt: 0, expiresAt: T0 + 3_600_000 },
 }
+const allowed: Input = { kind: 'asked', answer: { decision: 'allow' } }
 const entered: Input = { kind: 'entered', connectionId: 'c1', gatewayId: 'gw' }
 const tick: Input = { kind: 'tick' }
 const ping = frame({ type: 'ping', id: 1 })
@@ -46,16 +48,20 @@ function given(...inputs: (Input | readonly [Input, number])[]): {
   }
   return { session, effects }
 }
-const open = [login(), verified, entered] as const
+const open = [login(), verified, allowed, entered] as const
 const byeOf = (effects: readonly Effect[]) => {
   const sent = effects.find((effect) => effect.do === 'send')
   return sent?.do === 'send' && sent.frame.type === 'bye' ? sent.frame.code : null
 }
 
 describe('a login', () => {
-  it('is verified, registered, and only then welcomed', () => {
+  it('is verified, asked about, registered, and only then welcomed', () => {
     expect(given(login()).effects).toEqual([{ do: 'verify', token: 't' }])
-    expect(given(login(), verified).effects).toEqual([
+    const device = { deviceId: 'd1', deviceType: 'web' }
+    expect(given(login({ proof: '1234' }), verified).effects).toEqual([
+      { do: 'ask', userId: 'alice', device, proof: '1234' },
+    ])
+    expect(given(login(), verified, allowed).effects).toEqual([
       { do: 'enter', userId: 'alice', device: { deviceId: 'd1', deviceType: 'web' } },
     ])
     const { session, effects } = given(...open)
@@ -77,12 +83,24 @@ describe('a login', () => {
 
   it('negotiates the heartbeat within its limits', () => {
     const heartbeat = (asked: number) =>
-      given(login({ heartbeatMs: asked }), verified, entered).effects.map((e) =>
+      given(login({ heartbeatMs: asked }), verified, allowed, entered).effects.map((e) =>
         e.do === 'send' && e.frame.type === 'welcome' ? e.frame.heartbeatMs : 0,
       )[0]
     expect(heartbeat(20_000)).toBe(20_000)
     expect(heartbeat(1)).toBe(limits.heartbeatMsMin)
     expect(heartbeat(9_999_999)).toBe(limits.heartbeatMsMax)
+  })
+
+  it('is ended, challenged or put off as the hook says', () => {
+    const answered = (answer: LoginAnswer) => given(login(), verified, { kind: 'asked', answer })
+    expect(byeOf(answered({ decision: 'refuse' }).effects)).toBe('login_refused')
+    const challenge = '{"kind":"sms"}'
+    const challenged = answered({ decision: 'challenge', challenge })
+    expect(challenged.session.phase).toBe('closed')
+    expect(challenged.effects[0]).toMatchObject({ frame: { type: 'bye', code: 'proof_required', challenge } })
+    expect(answered({ decision: 'unavailable' }).effects[0]).toMatchObject({
+      frame: { code: 'unavailable', reconnectAfterMs: 500, challenge: null },
+    })
   })
 
   it('does not come: closed after the limit', () => {
@@ -99,10 +117,13 @@ describe('a login', () => {
   it('refused gets its code, and nothing that comes later counts', () => {
     const refused: Input = { kind: 'verified', verdict: { ok: false, code: 'token_expired' } }
     expect(byeOf(given(login(), refused).effects)).toBe('token_expired')
-    expect(given(login(), refused, verified, entered, ping)).toEqual({
+    expect(given(login(), refused, verified, allowed, entered, ping)).toEqual({
       session: { phase: 'closed' },
       effects: [],
     })
+    expect(byeOf(given(login({ proof: 'é'.repeat(limits.proofBytesMax / 2 + 1) })).effects)).toBe(
+      'bad_content',
+    )
     expect(byeOf(given(login({ deviceId: 'a b' })).effects)).toBe('bad_id')
     expect(byeOf(given(login({ protocol: 2 })).effects)).toBe('unsupported')
   })
@@ -186,7 +207,7 @@ describe('an open session', () => {
   })
 
   it('ends with its token', () => {
-    const { session } = given(login({ heartbeatMs: 600_000 }), verified, entered, [ping, 3_599_000])
+    const { session } = given(login({ heartbeatMs: 600_000 }), verified, allowed, entered, [ping, 3_599_000])
     expect(byeOf(step(session, tick, T0 + 3_600_000, settings).effects)).toBe('token_expired')
   })
 
