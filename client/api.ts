@@ -48,7 +48,7 @@ export interface Challenge {
 
 export interface ConnectOptions {
   /**
-   * ws(s)://…/ws, or several: the client begins at a random one and goes to the next when one fails. Where a WebSocket gets nothing
+   * ws(s)://…/ws, on Node omtp(s)://host:port as well, or several of any kind: the client begins at a random one and goes to the next when one fails. Where a WebSocket gets nothing
    * through it polls at http(s)://…/poll by itself, and goes back when one does; http(s)://…/poll as an address polls only.
    */
   readonly url: string | readonly string[]
@@ -62,6 +62,15 @@ export interface ConnectOptions {
   readonly store?: Store
   /** Default 'json'. 'avro' is smaller on the wire and for Node only. */
   readonly codec?: 'json' | 'avro'
+  /** Of omtp addresses. */
+  readonly omtp?: {
+    /** How payloads are written. Default 'json'. */
+    readonly encoding?: 'json' | 'protobuf' | 'xml' | 'tars'
+    /** Whether they are compressed where that pays. Default false. */
+    readonly compress?: boolean
+    /** PEM text of the authority of omtps servers. Default: those that Node trusts. */
+    readonly ca?: string
+  }
   /**
    * Handlers that are there before the first event; `on()` right after `await connect()` misses none either. What changed of
    * messages held in `store` while it was away is told to handlers given here before connect() resolves.

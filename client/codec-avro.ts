@@ -1,7 +1,8 @@
 /** The `longwire.avro` subprotocol. Loaded only when asked for: it needs avsc and Buffer. */
 import { type Codec, fingerprintAt, fingerprintKey, seal } from '../schemas/avro.ts'
-import { clientFrames, type Item as SchemaItem, serverFrames } from '../schemas/frames.ts'
+import { clientFrames, serverFrames } from '../schemas/frames.ts'
 import { SUBPROTOCOL_AVRO } from '../schemas/protocol.ts'
+import { unpackContents } from './unpack.ts'
 import type { ClientFrame, FrameCodec, ServerFrame } from './wire.ts'
 
 type AnyCodec = Codec<unknown>
@@ -32,35 +33,16 @@ export const avroCodec: FrameCodec = {
   },
   decode(data) {
     if (typeof data === 'string') return null
-    const bytes = Buffer.from(data)
+    const bytes = data instanceof ArrayBuffer ? Buffer.from(data) : Buffer.from(data)
     const known = byFingerprint.get(fingerprintAt(bytes) ?? '')
     if (!known) return null
     try {
       const frame = known.codec.decode(bytes.subarray(HEADER_BYTES)) as Record<string, unknown>
       frame.type = known.type
-      unpack(frame)
+      unpackContents(frame)
       return frame as unknown as ServerFrame
     } catch {
       return null
     }
   },
-}
-
-/** Content stands as text in Avro; the client works with its value. */
-function unpack(frame: Record<string, unknown>): void {
-  const { item, items, changes, conversations } = frame as {
-    item?: SchemaItem
-    items?: SchemaItem[]
-    changes?: SchemaItem[]
-    conversations?: { preview: SchemaItem | null }[]
-  }
-  if (item) parse(item)
-  items?.forEach(parse)
-  changes?.forEach(parse)
-  for (const { preview } of conversations ?? []) if (preview) parse(preview)
-}
-
-/** Other records than items stand under the same names: changes of presence have no content. */
-function parse(item: Partial<SchemaItem>): void {
-  if (typeof item.content === 'string') (item as { content: unknown }).content = JSON.parse(item.content)
 }

@@ -1,8 +1,8 @@
 /** One socket as the protocol layer sees it. Other transports (polling) implement the same interface. */
 export interface TransportHandlers {
   open(): void
-  /** Text for the JSON subprotocol, bytes for Avro. */
-  data(data: string | ArrayBuffer): void
+  /** Text for the JSON subprotocol, bytes for all else. */
+  data(data: string | ArrayBuffer | Uint8Array): void
   /** Once, whatever the reason; nothing follows. */
   closed(reason: string): void
 }

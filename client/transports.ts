@@ -47,8 +47,26 @@ const http: Load = async (_options, deps) => {
   return () => way
 }
 
+/** For Node only: a browser bundle leaves the folder out. */
+const omtp: Load = async (options) => {
+  const { encoding = 'json', compress = false, ca = null } = options.omtp ?? {}
+  const [{ omtpTransport }, { omtpCodec }] = await Promise.all([
+    import('./node/omtp.ts'),
+    import('./node/omtp-codec.ts'),
+  ])
+  const way: Way = { open: omtpTransport(ca), codec: omtpCodec({ encoding, compress }) }
+  return () => way
+}
+
 /** By scheme. What a scheme needs is loaded only when an address has it. */
-const loaders: Readonly<Record<string, Load>> = { ws: webSocket, wss: webSocket, http, https: http }
+const loaders: Readonly<Record<string, Load>> = {
+  ws: webSocket,
+  wss: webSocket,
+  http,
+  https: http,
+  omtp,
+  omtps: omtp,
+}
 
 const schemeOf = (address: string): string => address.slice(0, Math.max(0, address.indexOf('://')))
 

@@ -45,5 +45,5 @@ export interface FrameCodec {
   readonly subprotocol: string
   encode(frame: ClientFrame): string | Uint8Array
   /** Null for what is no frame of this protocol: a newer server may send more than this client knows. */
-  decode(data: string | ArrayBuffer): ServerFrame | null
+  decode(data: string | ArrayBuffer | Uint8Array): ServerFrame | null
 }

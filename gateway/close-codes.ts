@@ -10,6 +10,7 @@ const closeCodes: Partial<Record<CodeName, number>> = {
   proof_required: 4401,
   login_refused: 4403,
   login_timeout: 4408,
+  frame_timeout: 4408,
   heartbeat_timeout: 4408,
   kicked: 4409,
   replaced: 4409,

@@ -12,7 +12,7 @@ import type { CommandSink } from './commands.ts'
 import { type Connection, type Connections, mayObserve, type Origin, type Socket } from './connections.ts'
 import type { Counters } from './counters.ts'
 import { frameCodecs } from './frames/codecs.ts'
-import { type Encoding, unreadable } from './frames/frame-codec.ts'
+import { type FrameCodec, type Subprotocol, unreadable } from './frames/frame-codec.ts'
 import type { Kicks } from './kicks.ts'
 import type { LoginHook } from './login-hook.ts'
 import type { Outbox } from './outbox.ts'
@@ -64,7 +64,8 @@ export interface HubOptions {
 }
 
 export interface Hub {
-  connected(socket: Socket, encoding: Encoding, origin: Origin): Connection
+  /** `codec`: the connection's own, or that of a subprotocol by its name. */
+  connected(socket: Socket, codec: Subprotocol | FrameCodec, origin: Origin): Connection
   /** `bytes` may be reused by the caller afterwards. */
   received(connection: Connection, bytes: Buffer): void
   /** The transport has closed; the last call for this connection. */
@@ -91,7 +92,7 @@ export function createHub(options: HubOptions): Hub {
 
   function take(connection: Connection, bytes: Buffer): void {
     const decoded =
-      bytes.length > limits.frameBytesMax
+      bytes.length - connection.codec.headerBytes > limits.frameBytesMax
         ? unreadable('frame_too_large', codes.frame_too_large.text)
         : connection.codec.decode(bytes)
     if (decoded.ok) {
@@ -267,10 +268,10 @@ export function createHub(options: HubOptions): Hub {
   }
 
   return {
-    connected(socket, encoding, origin) {
+    connected(socket, codec, origin) {
       const connection: Connection = {
         id: `${options.boot}-${(opened++).toString(36)}`,
-        codec: frameCodecs[encoding],
+        codec: typeof codec === 'string' ? frameCodecs[codec] : codec,
         origin,
         socket,
         session: newSession(clock.now()),

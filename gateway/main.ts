@@ -19,6 +19,7 @@ import { createRevocations } from './tokens/revocations.ts'
 import { keysOf } from './tokens/setup.ts'
 import { createVerifier } from './tokens/verifier.ts'
 import { createAddresses } from './transports/addresses.ts'
+import { openOmtpPort } from './transports/omtp.ts'
 import { openPublicPort } from './transports/public-port.ts'
 
 const PAGE_FOLDER = path.join(import.meta.dirname, '../web/dist')
@@ -79,6 +80,10 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
   })
   const addresses = createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax)
   const page = config.publicUrl === undefined ? [] : [config.publicUrl]
+  const tls =
+    config.tlsCertFile !== undefined && config.tlsKeyFile !== undefined
+      ? { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile }
+      : null
   const publicPort = await openPublicPort({
     host,
     port: config.port,
@@ -87,14 +92,20 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     staticFolder: PAGE_FOLDER,
     gatewayId,
     clock,
-    tls:
-      config.tlsCertFile !== undefined && config.tlsKeyFile !== undefined
-        ? { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile }
-        : null,
+    tls,
     secretName: () => randomBytes(24).toString('base64url'),
     hub: gateway.hub,
     addresses,
     trusted: networksOf(config.trustedProxies ?? []),
+    log,
+  })
+  const omtpPort = await openOmtpPort({
+    host,
+    port: config.omtpPort,
+    tls,
+    hub: gateway.hub,
+    addresses,
+    clock,
     log,
   })
   const report = startReport({
@@ -113,11 +124,23 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     ready: gateway.ready,
     answer: gateway.onlineApi,
   })
-  log.info({ gatewayId, boot, host, port: publicPort.port, heartbeatMs }, 'started')
+  log.info({ gatewayId, boot, host, port: publicPort.port, omtpPort: omtpPort.port, heartbeatMs }, 'started')
   steps.push(
-    { name: 'accepting', stop: () => publicPort.stopAccepting() },
+    {
+      name: 'accepting',
+      stop() {
+        publicPort.stopAccepting()
+        omtpPort.stopAccepting()
+      },
+    },
     { name: 'connections', stop: () => (fenced ? undefined : gateway.drain()), deadlineMs: 20_000 },
-    { name: 'public port', stop: () => publicPort.close() },
+    {
+      name: 'ports',
+      stop() {
+        publicPort.close()
+        omtpPort.close()
+      },
+    },
     { name: 'gateway', stop: () => gateway.stop(!fenced) },
     { name: 'token keys', stop: () => keys.stop() },
     { name: 'report', stop: () => report.stop() },

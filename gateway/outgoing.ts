@@ -14,14 +14,15 @@ export interface OutgoingEvent extends PushedEvent {
 const OVERHEAD_BYTES = 600
 
 export function outgoingEvent(item: Item): OutgoingEvent {
-  const encoded: { json: Buffer | null; avro: Buffer | null } = { json: null, avro: null }
+  const encoded: Partial<Record<Encoding, Buffer>> = {}
   return {
     item,
     // Content stands in the item and in the encoded bytes.
     bytes: OVERHEAD_BYTES + 3 * (item.content?.length ?? 0) + 20 * item.members.length,
     bytesIn(encoding) {
-      encoded[encoding] ??= frameCodecs[encoding].encode({ type: 'event', item })
-      return encoded[encoding]
+      const bytes = encoded[encoding] ?? frameCodecs[encoding].encode({ type: 'event', item })
+      encoded[encoding] = bytes
+      return bytes
     },
   }
 }

@@ -87,6 +87,8 @@ export interface Checked {
 export type Input =
   | { readonly kind: 'frame'; readonly frame: ClientFrame; readonly content: ParsedContent | null }
   | { readonly kind: 'unreadable'; readonly problem: Unreadable }
+  /** What comes can no longer be told apart into frames. */
+  | { readonly kind: 'broken'; readonly code: CodeName; readonly message: string | null }
   | { readonly kind: 'verified'; readonly verdict: Verdict }
   | { readonly kind: 'asked'; readonly answer: LoginAnswer }
   /** The attempt to register has ended, well or not. */

@@ -1,4 +1,5 @@
 /** State machine of one connection: (state, input, now) → (state, effects). Pure; `now` is server time in ms. */
+import { codes } from '../schemas/codes.ts'
 import type { ClientFrames, ServerFrame } from '../schemas/frames.ts'
 import { isId } from '../schemas/ids.ts'
 import { limits } from '../schemas/limits.ts'
@@ -20,6 +21,8 @@ export interface SessionSettings {
 export const newSession = (now: number): Session => ({ phase: 'fresh', openedAt: now })
 
 export function step(session: Session, input: Input, now: number, settings: SessionSettings): Step {
+  if (input.kind === 'broken' && session.phase !== 'closed')
+    return bye(input.code, null, input.message ?? codes[input.code].text)
   switch (session.phase) {
     case 'fresh':
       return stepFresh(session, input, now, settings)

@@ -61,6 +61,7 @@ async function start(given: Config): Promise<void> {
   screen.plain()
   screen.line('page', `${host}/`)
   screen.line('WebSocket', `${host.replace(/^http/, 'ws')}/ws`)
+  screen.line('OMTP', `omtp${config.tlsCertFile === undefined ? '' : 's'}://localhost:${config.omtpPort}`)
   screen.line('API', `http://${config.apiHost}:${config.apiPort}/ready, /metrics`)
   screen.line('a token', 'npm run -s token -- alice')
   screen.line('logs', path.join(shownDir, 'logs'))

@@ -24,6 +24,7 @@ export const codes = {
     retry: 'anew',
     text: 'packId is too old to tell whether it was seen; look it up first.',
   },
+  pack_id_in_use: { retry: 'never', text: 'A request with this packId is not answered yet.' },
   // rules of the stream
   not_member: {
     retry: 'never',
@@ -56,6 +57,7 @@ export const codes = {
   token_invalid: { retry: 'login', text: 'The token is not valid.' },
   token_expired: { retry: 'login', text: 'The token has expired.' },
   login_timeout: { retry: 'reconnect', text: 'No login within 5 seconds.' },
+  frame_timeout: { retry: 'reconnect', text: 'A frame was begun and not completed in time.' },
   heartbeat_timeout: { retry: 'reconnect', text: 'Silent for two heartbeat periods.' },
   too_many_connections: { retry: 'never', text: 'The user has too many connections.' },
   slow_consumer: { retry: 'reconnect', text: 'The connection did not take or acknowledge what was pushed.' },

@@ -152,6 +152,14 @@ export const limits = {
   readsPerSecondPerConnectionMax: 50,
   readsBurstPerConnectionMax: 200,
   commandsInFlightPerConnectionMax: 1_024,
+  /** Requests of one OMTP connection whose packIds wait for an answer. */
+  omtpRequestsOpenMax: 256,
+  /** Payloads from here on are compressed for a client that asked for it. */
+  omtpDeflateFromBytes: 512,
+  /** A frame that has begun must be there by then. */
+  omtpFrameMsMax: 10_000,
+  /** What a client whose connection is ended has not read by then is dropped. */
+  omtpLingerMsMax: 2_000,
   appendBufferBytesMax: 67_108_864,
   appendTimeoutMs: 10_000,
   /** Events older than this are folded by fan-out, not pushed: their readers have long been told by heads. */

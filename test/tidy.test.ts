@@ -63,21 +63,29 @@ describe('imports point inward', () => {
 
   test('a browser gets no Avro unless it asks: what the client loads at once never reaches avsc', () => {
     const byPath = new Map(all.map((file) => [file.path, file]))
-    const lazy = 'client/codec-avro.ts'
+    const isLazy = (path: string) => path === 'client/codec-avro.ts' || path.startsWith('client/node/')
     const reached = new Map<string, string>([['client/index.ts', '']])
     for (const [path, by] of reached)
       for (const { from, ours, typeOnly } of byPath.get(path)?.imports ?? []) {
-        if (typeOnly || from === lazy || reached.has(from)) continue
+        if (typeOnly || isLazy(from) || reached.has(from)) continue
         if (ours || from === 'avsc') reached.set(from, `${by} ${path}`)
       }
     expect(reached.get('avsc')).toBeUndefined()
   })
 
-  test('the client needs nothing of Node', () => {
-    const wrong = findings(
-      product.filter(({ path }) => /^(client|web)\//.test(path) && path !== 'web/build.ts'),
-      ({ imports }) =>
-        imports.filter(({ from, typeOnly }) => from.startsWith('node:') && !typeOnly).map(({ from }) => from),
+  test('the client needs nothing of Node but in the folder that is for Node, which it loads only when asked', () => {
+    const portable = product.filter(
+      ({ path }) => /^(client|web)\//.test(path) && !/^(web\/build\.ts$|client\/node\/)/.test(path),
+    )
+    // What is imported by a call in the code is no import at load.
+    const loading = findings(portable, ({ code }) =>
+      [...code.matchAll(/^(?:import|export)\b(?! type)[^\n]*from '\.{1,2}\/(?:client\/)?node\//gm)].map(
+        ([what]) => what,
+      ),
+    )
+    expect(loading).toEqual([])
+    const wrong = findings(portable, ({ imports }) =>
+      imports.filter(({ from, typeOnly }) => from.startsWith('node:') && !typeOnly).map(({ from }) => from),
     )
     expect(wrong).toEqual([])
   })
@@ -91,6 +99,8 @@ describe('third-party clients', () => {
     ['chdb', /^infra\/embedded\//],
     ['uWebSockets.js', /^gateway\/transports\//],
     ['avsc', /^schemas\/avro\.ts$/],
+    ['protobufjs/minimal.js', /^schemas\/omtp\/protobuf\.ts$/],
+    ['saxes', /^schemas\/omtp\/xml\.ts$/],
     ['pino', /^infra\/log\.ts$/],
     ['prom-client', /^infra\/metrics\.ts$/],
     ['jose', /^gateway\/tokens\//],
@@ -113,7 +123,7 @@ describe('the pure parts', () => {
     /^processors\/fanout\/(plan|route|roster)\.ts$/,
     /^projections\/[^/]+\/(project|membership|unread|element|scripts|forgetting)\.ts$/,
     /^projections\/reads\/(page|policy|cursor)\.ts$/,
-    /^gateway\/(session(-types|-open|-answers|-room)?|room|devices|push|outbox|bucket|gaps|wheel|channel|command-(of|payload)|requests|refusal|values|content|bounds|close-codes|frames\/[^/]+)\.ts$/,
+    /^gateway\/(session(-types|-open|-answers|-room)?|room|devices|push|outbox|bucket|gaps|wheel|channel|command-(of|payload)|requests|refusal|values|content|bounds|close-codes|frames\/(omtp\/)?[^/]+)\.ts$/,
     /^gateway\/(login-answer|tokens\/(verdict|header|keys|revocations))\.ts$/,
     /^gateway\/transports\/poll-(queue|body)\.ts$/,
     /^client\/(outbox|ranges|conversation-log|messages|own-item|backoff)\.ts$/,

@@ -16,8 +16,8 @@ export async function buildWeb(): Promise<string> {
     format: 'esm',
     target: 'es2023',
     minify: true,
-    // Avro is for Node: the page speaks JSON, and avsc stays out of it.
-    external: ['./codec-avro.ts'],
+    // Avro and OMTP are for Node: the page speaks JSON, and avsc stays out of it.
+    external: ['./codec-avro.ts', './node/*'],
     logLevel: 'silent',
   })
   for (const file of ['index.html', 'favicon.svg']) await cp(here(`./${file}`), here(`./dist/${file}`))

@@ -2,8 +2,13 @@
 import type { CodeName } from '../../schemas/codes.ts'
 import type { ClientFrame, ServerFrame } from '../../schemas/frames.ts'
 import { limits } from '../../schemas/limits.ts'
+import type { PayloadEncoding } from '../../schemas/omtp/header.ts'
 
-export type Encoding = 'json' | 'avro'
+/** Of WebSocket. */
+export type Subprotocol = 'json' | 'avro'
+/** OMTP's payloads, compressed where that pays or as they are. */
+export type OmtpEncoding = `omtp-${PayloadEncoding}` | `omtp-${PayloadEncoding}-deflate`
+export type Encoding = Subprotocol | OmtpEncoding
 
 /** The client's content as JSON value, beside its text in the frame, so that it is parsed once. */
 export interface ParsedContent {
@@ -24,11 +29,16 @@ export type Decoded =
   | { readonly ok: true; readonly frame: ClientFrame; readonly content: ParsedContent | null }
   | Unreadable
 
-/** `decode` never throws and keeps nothing of `bytes`. */
-export interface FrameCodec {
+export interface FrameEncoder {
   readonly encoding: Encoding
-  decode(bytes: Buffer): Decoded
   encode(frame: ServerFrame): Buffer
+}
+
+/** `decode` never throws and keeps nothing of `bytes`. */
+export interface FrameCodec extends FrameEncoder {
+  /** What stands before the payload, and does not count against frameBytesMax. */
+  readonly headerBytes: number
+  decode(bytes: Buffer): Decoded
 }
 
 const NAME_CHARS_MAX = 64

@@ -1,4 +1,5 @@
 /** Client frames on `longwire.json`. */
+import type { CodeName } from '../../schemas/codes.ts'
 import { type ClientFrame, clientFrames } from '../../schemas/frames.ts'
 import { limits } from '../../schemas/limits.ts'
 import { type Decoded, membersIn, outlineOf, type ParsedContent, shown, unreadable } from './frame-codec.ts'
@@ -51,35 +52,55 @@ export function decodeJson(bytes: Buffer): Decoded {
   if (typeof type !== 'string') return unreadable('bad_frame', 'Field "type" must be a string.', value)
   const shape = shapes.get(type)
   if (!shape) return unreadable('unsupported', `There is no frame ${shown(type)}.`, value)
+  return fitted(type, shape, value, text, {})
+}
+
+/** Of a payload whose header holds its type, and its packId or id: `given`, which may not stand in the text again. */
+export function decodeJsonPayload(
+  type: string,
+  given: Readonly<Record<string, unknown>>,
+  text: string,
+): Decoded {
+  const value = parseObject(text)
+  const shape = shapes.get(type)
+  if (!value || !shape) return unreadable('bad_frame', 'A payload is a JSON object.', given)
+  return fitted(type, shape, value, text, { type, ...given })
+}
+
+function fitted(
+  type: string,
+  shape: Shape,
+  value: Record<string, unknown>,
+  text: string,
+  given: Readonly<Record<string, unknown>>,
+): Decoded {
+  const refuse = (code: CodeName, message: string): Decoded =>
+    unreadable(code, message, { packId: value.packId, id: value.id, ...given })
   for (const name of Object.keys(value)) {
-    if (name !== 'type' && !shape.fields.has(name))
-      return unreadable('bad_frame', `There is no field ${shown(name)} in ${type}.`, value)
+    if (Object.hasOwn(given, name) || (name !== 'type' && !shape.fields.has(name)))
+      return refuse('bad_frame', `There is no field ${shown(name)} in ${type}.`)
   }
   const { depth, members } = outlineOf(text)
   // The frame is a level of its own.
   if (depth > limits.contentDepthMax + 1)
-    return unreadable(
-      shape.hasContent ? 'bad_content' : 'bad_frame',
-      `This ${type} is nested too deep.`,
-      value,
-    )
-  if (members !== membersIn(value))
-    return unreadable('bad_frame', `A field stands twice in this ${type}.`, value)
+    return refuse(shape.hasContent ? 'bad_content' : 'bad_frame', `This ${type} is nested too deep.`)
+  if (members !== membersIn(value)) return refuse('bad_frame', `A field stands twice in this ${type}.`)
+  Object.assign(value, given)
   for (const name of shape.nullable) value[name] ??= null
   let content: ParsedContent | null = null
   if (shape.hasContent) {
     const written = memberText(text, 'content')
-    if (written === null) return unreadable('bad_frame', `Field "content" must stand in ${type}.`, value)
+    if (written === null) return refuse('bad_frame', `Field "content" must stand in ${type}.`)
     content = { value: value.content }
     value.content = written
   }
   // The schema of a frame does not know `type`; deleting a first-class key would slow the object down, so it goes by copy.
   const { type: _, ...fields } = value
   const wrong = shape.invalidAt(fields)
-  if (wrong !== null) return unreadable('bad_frame', `Field ${shown(wrong)} does not fit ${type}.`, value)
+  if (wrong !== null) return refuse('bad_frame', `Field ${shown(wrong)} does not fit ${type}.`)
   for (const list of shape.lists) {
     if ((fields[list] as unknown[]).some(hasInheritedName))
-      return unreadable('bad_frame', `There is no such field in ${shown(list)} of ${type}.`, value)
+      return refuse('bad_frame', `There is no such field in ${shown(list)} of ${type}.`)
   }
   return { ok: true, frame: value as ClientFrame, content }
 }

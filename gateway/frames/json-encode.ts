@@ -33,10 +33,36 @@ export function encodeJson(frame: ServerFrame): string {
 
 const dropNull = (_key: string, value: unknown): unknown => (value === null ? undefined : value)
 
-/** The frame with one list replaced by ready JSON texts. */
-function withList<F extends ServerFrame>(frame: F, list: keyof F & string, parts: readonly string[]): string {
-  const head = text({ ...frame, [list]: undefined }, dropNull)
-  return `${head.slice(0, -1)},"${list}":[${parts.join(',')}]}`
+/** The frame without what OMTP has in its header: its type, and its packId or id. */
+export function encodeJsonPayload(frame: ServerFrame): string {
+  switch (frame.type) {
+    case 'event':
+      return `{"item":${itemJson(frame.item)}}`
+    case 'packed':
+      return `{"last":${frame.last},"data":"${frame.data.toString('base64')}"}`
+    default: {
+      const { type: _, ...fields } = { ...frame, packId: undefined, id: undefined }
+      // Told apart by the lists that hold items, which only some types of frames have.
+      const { items, changes, conversations } = fields as Partial<Lists>
+      if (items) return withList(fields, 'items', items.map(itemJson))
+      if (changes && frame.type === 'syncResult') return withList(fields, 'changes', changes.map(itemJson))
+      return conversations
+        ? withList(fields, 'conversations', conversations.map(conversationJson))
+        : text(fields, dropNull)
+    }
+  }
+}
+
+interface Lists {
+  readonly items: readonly Item[]
+  readonly changes: readonly Item[]
+  readonly conversations: readonly Conversation[]
+}
+
+/** An object with one list replaced by ready JSON texts. */
+function withList(frame: object, list: string, parts: readonly string[]): string {
+  const head = text({ ...frame, [list]: undefined }, dropNull).slice(0, -1)
+  return `${head}${head === '{' ? '' : ','}"${list}":[${parts.join(',')}]}`
 }
 
 function conversationJson(conversation: Conversation): string {

@@ -5,7 +5,7 @@ import { limits } from '../../schemas/limits.ts'
 import type { Logger } from '../../schemas/ports.ts'
 import { SUBPROTOCOL_AVRO, SUBPROTOCOL_JSON } from '../../schemas/protocol.ts'
 import type { Connection, Socket } from '../connections.ts'
-import type { Encoding } from '../frames/frame-codec.ts'
+import type { Subprotocol } from '../frames/frame-codec.ts'
 import type { Hub } from '../hub.ts'
 import { originAllowed } from '../origins.ts'
 import type { Addresses, AddressSeat } from './addresses.ts'
@@ -23,7 +23,7 @@ export interface WebSocketOptions {
 }
 
 interface UserData {
-  readonly encoding: Encoding
+  readonly encoding: Subprotocol
   readonly address: string
   connection: Connection | null
   socket: LiveSocket | null

@@ -9,6 +9,7 @@ import { createRevocations } from '../../gateway/tokens/revocations.ts'
 import type { Right } from '../../gateway/tokens/verdict.ts'
 import { createVerifier } from '../../gateway/tokens/verifier.ts'
 import { createAddresses } from '../../gateway/transports/addresses.ts'
+import { type OmtpPort, openOmtpPort } from '../../gateway/transports/omtp.ts'
 import { openPublicPort } from '../../gateway/transports/public-port.ts'
 import { systemClock } from '../../infra/clock.ts'
 import { silentLog } from '../../infra/log.ts'
@@ -88,6 +89,7 @@ export interface TestGateway {
   readonly gateway: Awaited<ReturnType<typeof startGateway>>
   readonly boot: string
   readonly publicPort: Awaited<ReturnType<typeof openPublicPort>>
+  readonly omtp: OmtpPort
   readonly fencedBy: string[]
   token(user: string, ttlSec?: number, rights?: readonly Right[]): Promise<string>
   /** Commands in the log so far. */
@@ -109,6 +111,8 @@ export interface TestGatewayOptions {
   readonly reads?: ReadModels
   readonly store?: LogStore
   readonly clock?: Clock
+  /** Of the deadlines of OMTP's sockets. */
+  readonly omtpClock?: Clock
   readonly staticFolder?: string
   readonly loginHook?: LoginHook
   /** Default: the secret's. */
@@ -157,6 +161,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     },
     fenced: (newer) => fencedBy.push(newer),
   })
+  const addresses = createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax)
   const publicPort = await openPublicPort({
     host: '127.0.0.1',
     port: 0,
@@ -168,8 +173,17 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     tls: options.tls ?? null,
     secretName: () => randomUUID(),
     hub: gateway.hub,
-    addresses: createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax),
+    addresses,
     trusted: networksOf(options.proxies ?? []),
+    log: silentLog,
+  })
+  const omtp = await openOmtpPort({
+    host: '127.0.0.1',
+    port: 0,
+    tls: options.tls ?? null,
+    hub: gateway.hub,
+    addresses,
+    clock: options.omtpClock ?? clock,
     log: silentLog,
   })
   const appender = await store.appender('test')
@@ -195,6 +209,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     gateway,
     boot,
     publicPort,
+    omtp,
     fencedBy,
     token: (user, ttlSec = 3600, rights = []) => mintToken(secret, user, ttlSec, { rights }),
     commands: async () => seen,
@@ -224,6 +239,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     async stop() {
       publicPort.stopAccepting()
       publicPort.close()
+      omtp.close()
       await gateway.stop(true)
       await reader.stop()
       await appender.close()
