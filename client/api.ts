@@ -8,6 +8,7 @@ import type {
   GroupChange,
   GroupSettings,
   ImportProgress,
+  JoinedRoom,
   Kicked,
   MemberPage,
   Message,
@@ -26,6 +27,7 @@ import type {
   Receipt,
   Relation,
   RelationChange,
+  RoomNews,
   SearchPage,
   SendRequest,
   Sent,
@@ -110,6 +112,8 @@ export interface Handlers {
   receipt(receipt: Receipt): unknown
   typing(typing: Typing): unknown
   presence(presence: Presence): unknown
+  /** Of the live room that this client is in, one's own messages included. */
+  room(news: RoomNews): unknown
   kicked(kicked: Kicked): unknown
   state(change: StateChange): unknown
 }
@@ -252,6 +256,13 @@ export interface Client {
   /** Their state now; from then on changes are told, over reconnects too. Only friends' presence is shown. */
   subscribePresence(userIds: readonly string[]): Promise<Presence[]>
   unsubscribePresence(userIds: readonly string[]): Promise<void>
+
+  /**
+   * Into a live room, out of any other; `send` to `conversationId` then speaks in it. Over reconnects it stays there, and the next
+   * event says what was missed. Rejects `superseded` when a later call took its place.
+   */
+  joinRoom(roomId: string, options?: { newest?: number }): Promise<JoinedRoom>
+  leaveRoom(): Promise<void>
 
   /** Returns a function that takes the handler away again. */
   on<E extends EventName>(event: E, handler: Handlers[E]): () => void

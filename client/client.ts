@@ -1,4 +1,5 @@
 /** Puts the layers together. Everything from outside (time, chance, sockets) is passed in, so that tests can hold the reins. */
+import { isRoom } from '../schemas/ids.ts'
 import type { Clock } from '../schemas/ports.ts'
 import { createAcks } from './acks.ts'
 import type { Client, ConnectOptions, EventName } from './api.ts'
@@ -18,12 +19,13 @@ import { readCalls } from './read-calls.ts'
 import { createReadMarks } from './read-marks.ts'
 import { createReceipts } from './receipts.ts'
 import { createRequests } from './requests.ts'
+import { createRooms } from './rooms.ts'
 import { createSettings } from './settings.ts'
 import { memoryStore } from './store.ts'
 import { createStreams } from './streams.ts'
 import type { Ways } from './transports.ts'
 import { createTyping } from './typing.ts'
-import type { ServerFrame } from './wire.ts'
+import type { Item, ServerFrame } from './wire.ts'
 
 export interface Environment {
   readonly clock: Clock
@@ -87,6 +89,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
       early = []
       if (!begun) return
       begun = false
+      rooms.offline()
       requests.offline()
       commands.offline()
       catchUp.offline()
@@ -124,11 +127,17 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     probe: connection.probe,
     drop: connection.drop,
     committed(command, answer) {
+      // Its author is shown it with all others.
+      if (isRoom(answer.conversationId)) return
       streams.own(answer.conversationId, answer.seq, ownItem(command, answer, userId))
       if (command.type === 'markRead') readMarks.noted(command.conversationId, command.seq)
     },
     report: env.report,
   })
+
+  function seen({ packId, conversationId, seq, ordinal, time }: Item): void {
+    if (packId) commands.seen(packId, { conversationId, seq, ordinal, time })
+  }
 
   const acks = createAcks({
     clock,
@@ -145,10 +154,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     moved: acks.moved,
     baseline: acks.baseline,
     behind: (log) => catchUp.behind(log),
-    seen(item) {
-      const { conversationId, seq, ordinal, time } = item
-      if (item.packId) commands.seen(item.packId, { conversationId, seq, ordinal, time })
-    },
+    seen,
     ownJumped(position) {
       profiles.jumped()
       settings.jumped(position).catch(() => {})
@@ -200,6 +206,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
   })
   emitter.on('profile', profiles.noted)
   const presence = createPresence({ requests, emitter })
+  const rooms = createRooms({ clock, requests, emitter, userId: () => userId, seen })
   const receipts = createReceipts({
     listens: () => emitter.has('receipt'),
     tell: (receipt) => emitter.emit('receipt', receipt),
@@ -222,6 +229,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
   function begin(): void {
     begun = true
     connects += 1
+    rooms.online()
     commands.online()
     catchUp.online()
     presence.online()
@@ -242,6 +250,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     if (!begun) early.push(frame)
     else if (frame.type === 'event') streams.pushed(frame.item)
     else if (frame.type === 'head') streams.hint(frame.conversationId, frame.seq)
+    else if (frame.type === 'roomItems') rooms.came(frame)
     else if (frame.type === 'presenceChanges') presence.changed(frame.changes)
     else if (frame.type === 'profileChanged') profiles.stale(frame.userId)
     else if (frame.type === 'userTyping') {
@@ -304,6 +313,8 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
       await settings.set(`deleted:${conversationId}`, String(toSeq))
       await readMarks.want(conversationId, toSeq)
     },
+    joinRoom: rooms.joinRoom,
+    leaveRoom: rooms.leaveRoom,
     subscribePresence: presence.subscribe,
     unsubscribePresence: presence.unsubscribe,
   })
