@@ -8,7 +8,6 @@ import type {
   GroupChange,
   GroupSettings,
   ImportProgress,
-  JoinedRoom,
   Kicked,
   MemberPage,
   Message,
@@ -27,7 +26,6 @@ import type {
   Receipt,
   Relation,
   RelationChange,
-  RoomNews,
   SearchPage,
   SendRequest,
   Sent,
@@ -37,10 +35,12 @@ import type {
   Typing,
   Windows,
 } from './model.ts'
+import type { JoinedRoom, RoomNews } from './room-model.ts'
 import type { Store } from './store.ts'
 import type { WebSocketConstructor } from './transport.ts'
 
 export type * from './model.ts'
+export type * from './room-model.ts'
 
 /** `kind` says what the operator's service wants; all else in it is between that service and the app. */
 export interface Challenge {

@@ -14,6 +14,7 @@ import { createConnections } from './connections.ts'
 import { type Counters, newCounters } from './counters.ts'
 import { createDeliveries } from './deliveries.ts'
 import type { DevicePolicy } from './devices.ts'
+import { sendAway } from './drain.ts'
 import { createHub, type Hub } from './hub.ts'
 import { startInbound } from './inbound.ts'
 import { createKicks } from './kicks.ts'
@@ -64,8 +65,11 @@ export interface Gateway {
   readonly onlineApi: ReturnType<typeof onlineApi>
   levels(): Readonly<Record<string, number>>
   ready(): boolean
-  /** Call once transports accept no more. Sends every client elsewhere and lets what was accepted end well. */
-  drain(): Promise<void>
+  /**
+   * Not ready from now on; after a while `noticed` is to close the listening sockets; then every client is sent elsewhere, spread
+   * over `drainMs` (0: at once), and what was accepted ends well.
+   */
+  drain(options?: { readonly drainMs?: number; noticed?(): void }): Promise<void>
   /** `leave`: false where a newer boot has the id and what stands under it is not this process's. */
   stop(leave: boolean): Promise<void>
 }
@@ -74,8 +78,8 @@ export interface Gateway {
 const GRACE_MS_MAX = 250
 const APPENDS_WAIT_MS_MAX = 5_000
 const POLL_MS = 20
-/** Connections ended in one turn. */
-const SLICE = 256
+/** Of the time for a drain, before the first client is sent away: load balancers see meanwhile that this gateway is not ready. */
+const NOTICE_SHARE = 0.2
 
 /** Time first, so that a later process under the same id has the greater one. */
 export const newBoot = (nowMs: number, random: () => number): string =>
@@ -214,7 +218,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let running = true
 
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve))
-  const pause = (): Promise<void> => new Promise((resolve) => options.defer(resolve))
 
   async function appendsDone(waitMsMax: number): Promise<void> {
     const until = clock.now() + waitMsMax
@@ -238,21 +241,22 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       gateway_presence_watched: presence.watched(),
     }),
     ready: () => running,
-    async drain() {
+    async drain({ drainMs = 0, noticed = () => {} } = {}) {
       running = false
       await alive.drain()
+      const noticeMs =
+        connections.size() === 0 ? 0 : Math.min(limits.drainNoticeMsMax, drainMs * NOTICE_SHARE)
+      if (noticeMs > 0) await sleep(noticeMs)
+      noticed()
       await appendsDone(GRACE_MS_MAX)
-      const open = [...connections.all()]
-      // As many a second as others can take: all at once would be a login storm.
-      const spreadMs = Math.min(10_000, open.length)
-      for (let at = 0; at < open.length; at += SLICE) {
-        for (const connection of open.slice(at, at + SLICE))
-          hub.input(connection, {
-            kind: 'drain',
-            reconnectAfterMs: Math.floor(options.random() * spreadMs),
-          })
-        await pause()
-      }
+      await sendAway({
+        connections: connections.all,
+        input: hub.input,
+        clock,
+        random: options.random,
+        defer: options.defer,
+        drainMs: drainMs - noticeMs,
+      })
       await appendsDone(APPENDS_WAIT_MS_MAX)
     },
     async stop(leave) {

@@ -95,6 +95,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     tls,
     secretName: () => randomBytes(24).toString('base64url'),
     hub: gateway.hub,
+    ready: gateway.ready,
     addresses,
     trusted: networksOf(config.trustedProxies ?? []),
     log,
@@ -108,6 +109,10 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     clock,
     log,
   })
+  const stopAccepting = (): void => {
+    publicPort.stopAccepting()
+    omtpPort.stopAccepting()
+  }
   const report = startReport({
     log,
     clock,
@@ -127,13 +132,13 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
   log.info({ gatewayId, boot, host, port: publicPort.port, omtpPort: omtpPort.port, heartbeatMs }, 'started')
   steps.push(
     {
-      name: 'accepting',
-      stop() {
-        publicPort.stopAccepting()
-        omtpPort.stopAccepting()
+      name: 'connections',
+      async stop() {
+        if (!fenced) await gateway.drain({ drainMs: config.drainMs, noticed: stopAccepting })
+        stopAccepting()
       },
+      deadlineMs: config.drainMs + 15_000,
     },
-    { name: 'connections', stop: () => (fenced ? undefined : gateway.drain()), deadlineMs: 20_000 },
     {
       name: 'ports',
       stop() {

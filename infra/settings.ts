@@ -157,6 +157,13 @@ export const settings = {
     'How many logins of a user may be at once; the newest one stays. The same for all gateways',
     { fallback: 'none' },
   ),
+  drainMs: setting(
+    'DRAIN_MS',
+    wholeNumber(0, limits.drainMsMax),
+    `milliseconds from 0 to ${limits.drainMsMax}`,
+    'A gateway that stops sends its clients elsewhere over so long, a fifth of it not ready and open; 0 = at once, as by `npm start`',
+    { fallback: String(limits.drainMs) },
+  ),
   logLevel: setting('LOG_LEVEL', z.enum(logLevels), `one of ${logLevels.join(', ')}`, 'Lowest level logged', {
     fallback: 'info',
   }),

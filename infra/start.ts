@@ -180,6 +180,8 @@ function roleEnv(config: Config, engines: Embedded<Need>): Record<string, string
     LONGWIRE_CLICKHOUSE: config.clickhouse ?? engines.clickhouse?.url ?? '',
     LONGWIRE_PARTITIONS: String(config.partitions),
     LONGWIRE_TOKEN_SECRET_FILE: ensureTokenSecretFile(config),
+    // Nobody is there to go to.
+    LONGWIRE_DRAIN_MS: process.env.LONGWIRE_DRAIN_MS ?? '0',
   }
 }
 

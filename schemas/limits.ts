@@ -181,6 +181,11 @@ export const limits = {
   /** What all clients are asked to do at once (resync, reconnect) is spread over at most this long. */
   spreadMsMax: 2_000,
   recordBytesMax: 1_000_000,
+  /** Default of the setting. */
+  drainMs: 10_000,
+  drainMsMax: 600_000,
+  /** Longest that a gateway which stops is open and says that it is not ready. */
+  drainNoticeMsMax: 5_000,
   /** Messages with which a late joiner of a live room begins. */
   roomNewestDefault: 20,
   roomNewestMax: 50,

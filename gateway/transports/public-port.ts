@@ -44,6 +44,8 @@ export interface PublicPortOptions {
   /** Not to be guessed: whoever knows it speaks for a session. */
   readonly secretName: () => string
   readonly hub: Hub
+  /** What `/health` says; default: always. */
+  ready?(): boolean
   /** Shared with the other transports. */
   readonly addresses: Addresses
   /** Proxies that say whom they speak for. */
@@ -71,7 +73,11 @@ export async function openPublicPort(options: PublicPortOptions): Promise<Public
   pollingRoutes(app, { ...common, sessions })
   app.get(
     '/health',
-    handle((res) => plain(res, '200 OK', 'ok')),
+    handle((res) =>
+      options.ready?.() === false
+        ? plain(res, '503 Service Unavailable', 'draining')
+        : plain(res, '200 OK', 'ok'),
+    ),
   )
   app.get('/*', handle(serveFile))
   app.any(

@@ -173,6 +173,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     tls: options.tls ?? null,
     secretName: () => randomUUID(),
     hub: gateway.hub,
+    ready: gateway.ready,
     addresses,
     trusted: networksOf(options.proxies ?? []),
     log: silentLog,

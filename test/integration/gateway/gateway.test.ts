@@ -255,4 +255,48 @@ describe('draining', () => {
     await expect(rawClient(leaving.url)).rejects.toThrow()
     await leaving.stop()
   })
+
+  it('in stages serves whoever waits for his turn, and says that it is not ready while it is still open', async () => {
+    const leaving = await startTestGateway({ gatewayId: 'gw-stages', boot: 'boot00009' })
+    const people = await Promise.all(
+      Array.from({ length: 60 }, async (_, i) => {
+        const client = await rawClient(leaving.url)
+        client.login(await leaving.token(`user-${i}`))
+        await client.next('welcome')
+        return client
+      }),
+    )
+    let late: Awaited<ReturnType<typeof rawClient>> | undefined
+    const health = () => fetch(`http://127.0.0.1:${leaving.port}/health`).then(({ status }) => status)
+    expect(await health()).toBe(200)
+    const noticed = Promise.withResolvers<void>()
+    const draining = leaving.gateway.drain({
+      drainMs: 1_000,
+      noticed() {
+        leaving.publicPort.stopAccepting()
+        noticed.resolve()
+      },
+    })
+    expect(leaving.gateway.ready()).toBe(false)
+    expect(await health()).toBe(503)
+    late = await rawClient(leaving.url)
+    late.login(await leaving.token('late'))
+    await late.next('welcome')
+    await noticed.promise
+    const gone = () => people.filter((client) => client.isClosed()).length
+    await until(() => gone() >= 20)
+    // Its turn has not come: it is answered.
+    const waiting = people.findLast((client) => !client.isClosed())
+    waiting?.send({ type: 'ping', id: 9 })
+    await waiting?.next('pong')
+    expect(gone()).toBeLessThan(60)
+    await draining
+    for (const client of [...people, late]) {
+      const bye = await client.next('bye')
+      expect(bye).toMatchObject({ code: 'draining' })
+      expect(bye.reconnectAfterMs).toBeLessThan(1_000)
+      expect(await client.closed).toMatchObject({ code: 4503 })
+    }
+    await leaving.stop()
+  })
 })
