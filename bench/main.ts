@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { type ArchiveFlags, benchArchive } from './archive/run.ts'
 import { benchGroups, type GroupsFlags } from './groups/run.ts'
+import { benchIsolation, type IsolationFlags } from './isolation/run.ts'
 import { benchOffline, type OfflineFlags } from './offline/run.ts'
 import { benchRates, type RatesFlags } from './rates.ts'
 
@@ -70,5 +71,21 @@ program
   .addHelpText('after', PLATFORM)
   .action(async (flags: OfflineFlags) => {
     process.exitCode = await benchOffline(flags)
+  })
+program
+  .command('isolation')
+  .description(
+    "What a flood in one group, notices to everyone and a surge of logins do to single chat's latency.",
+  )
+  .option('--rate <n>', 'single messages per second', positive, 100)
+  .option('--seconds <n>', 'length of a measured run', positive, 20)
+  .option('--members <n>', 'members of the flooded group, all online', positive, 200)
+  .option('--everyone <n>', 'who gets a notice, all online', positive, 2_000)
+  .option('--flood <n>', 'messages per second in the group', positive, 100)
+  .option('--notices <n>', 'notices per second', positive, 1)
+  .option('--logins <n>', 'logins per second at rest; the surge is ten times as many', positive, 10)
+  .addHelpText('after', PLATFORM)
+  .action(async (flags: IsolationFlags) => {
+    process.exitCode = await benchIsolation(flags)
   })
 await program.parseAsync()

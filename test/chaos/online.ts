@@ -44,4 +44,11 @@ export async function checkOnline(
   }
 }
 
-const expiryOf = (text: string): number => (JSON.parse(text) as { expiresAt: number }).expiresAt
+/** What cannot be read is nobody's connection, and stands there for ever. */
+function expiryOf(text: string): number {
+  try {
+    return (JSON.parse(text) as { expiresAt: number }).expiresAt
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}

@@ -26,7 +26,7 @@ export interface Platform {
   /** The same without a process of its own. */
   mint(user: string, rights?: readonly Right[]): Promise<string>
   /** One more gateway, as another machine would run it; resolves when it is ready. */
-  addGateway(id: string): Promise<ExtraGateway>
+  addGateway(id: string, settings?: Readonly<Record<string, string>>): Promise<ExtraGateway>
   /** Kills the process of a role with SIGKILL; the supervisor starts it again. Resolves to its pid. */
   kill(role: 'gateway' | 'processors' | 'projections'): number
   /** Processes that it started and that still run. */
@@ -37,6 +37,8 @@ export interface Platform {
 
 export interface ExtraGateway {
   readonly ws: string
+  /** With SIGKILL. */
+  kill(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -80,8 +82,8 @@ export async function startPlatform(
       (await run(process.execPath, ['infra/token.ts', user], { cwd: root, env })).stdout.trim(),
     mint: (user, rights = []) =>
       mintToken(readTokenSecret(ensureTokenSecretFile(loadConfig(env))), user, tokenTtlSec, { rights }),
-    async addGateway(id) {
-      const gateway = await startGateway(id, data)
+    async addGateway(id, own = {}) {
+      const gateway = await startGateway(id, data, own)
       extra.push(gateway)
       return gateway
     },
@@ -105,10 +107,16 @@ export async function startPlatform(
   }
 }
 
-async function startGateway(id: string, dataDir: string): Promise<ExtraGateway> {
+async function startGateway(
+  id: string,
+  dataDir: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<ExtraGateway> {
   const engines = engineAddresses(dataDir)
   if (!engines) throw new Error('the engines do not run')
-  const [port = 0, apiPort = 0] = await freePorts(2)
+  const free = await freePorts(2)
+  const port = Number(settings.LONGWIRE_PORT ?? free[0])
+  const apiPort = Number(settings.LONGWIRE_API_PORT ?? free[1])
   const env = {
     ...process.env,
     LONGWIRE_DATA: dataDir,
@@ -122,6 +130,7 @@ async function startGateway(id: string, dataDir: string): Promise<ExtraGateway> 
     LONGWIRE_PORT: String(port),
     LONGWIRE_API_PORT: String(apiPort),
     LONGWIRE_OMTP_PORT: '0',
+    ...settings,
   }
   const child = spawn(process.execPath, ['gateway/main.ts'], {
     cwd: root,
@@ -140,6 +149,10 @@ async function startGateway(id: string, dataDir: string): Promise<ExtraGateway> 
     throw new Error(`gateway ${id} is not ready:\n${printed}`)
   return {
     ws: `ws://127.0.0.1:${port}/ws`,
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
     async stop() {
       child.kill('SIGTERM')
       await ended

@@ -41,6 +41,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     const target = connect({ port: targetPort, host: '127.0.0.1', noDelay: true })
     const pair: Pair = { client, target, gone: false }
     pairs.add(pair)
+    const late: Buffer[] = []
     target.on('error', () => {})
     client.on('data', (bytes) => {
       if (!pair.gone && !target.write(bytes)) client.pause()
@@ -48,8 +49,11 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     target.on('drain', () => client.resume())
     target.on('data', (bytes) => {
       if (pair.gone) return
-      if (delayMs > 0) setTimeout(() => client.write(bytes), delayMs)
-      else if (!client.write(bytes)) target.pause()
+      // What waits stays before what comes later, when the delay has ended, too.
+      if (delayMs > 0 || late.length > 0) {
+        late.push(bytes)
+        setTimeout(() => client.write(late.shift() ?? ''), delayMs)
+      } else if (!client.write(bytes)) target.pause()
     })
     client.on('drain', () => target.resume())
     target.on('close', () => {
