@@ -78,6 +78,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
       role.failed(new Fault('fenced', line, { retriable: false }))
     },
   })
+  const trusted = networksOf(config.trustedProxies ?? [])
   const addresses = createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax)
   const page = config.publicUrl === undefined ? [] : [config.publicUrl]
   const tls =
@@ -97,7 +98,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     hub: gateway.hub,
     ready: gateway.ready,
     addresses,
-    trusted: networksOf(config.trustedProxies ?? []),
+    trusted,
     log,
   })
   const omtpPort = await openOmtpPort({
@@ -106,6 +107,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     tls,
     hub: gateway.hub,
     addresses,
+    trusted,
     clock,
     log,
   })

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { plainAddress } from '../../infra/networks.ts'
+import { type Networks, plainAddress } from '../../infra/networks.ts'
 import { limits } from '../../schemas/limits.ts'
 import { type BadLength, createFraming } from '../../schemas/omtp/framing.ts'
 import { FRAME_BYTES_MIN } from '../../schemas/omtp/header.ts'
@@ -11,6 +11,7 @@ import type { Connection, Socket } from '../connections.ts'
 import { createOmtpCodec } from '../frames/omtp/connection-codec.ts'
 import type { Hub } from '../hub.ts'
 import type { Addresses, AddressSeat } from './addresses.ts'
+import { readProxyLine } from './proxies.ts'
 
 export interface OmtpPort {
   readonly port: number
@@ -28,6 +29,8 @@ export interface OmtpPortOptions {
   readonly hub: Hub
   /** Shared with the other transports. */
   readonly addresses: Addresses
+  /** Proxies that may say whom they speak for, in a PROXY line. Not where TLS ends here. */
+  readonly trusted: Networks
   readonly clock: Clock
   readonly log: Logger
 }
@@ -48,24 +51,30 @@ export async function openOmtpPort(options: OmtpPortOptions): Promise<OmtpPort> 
 
   // Also before TLS is agreed: handshakes cost most.
   server.on('connection', (socket: TcpSocket) => {
-    const address = plainAddress(socket.remoteAddress ?? '')
-    const other = otherEnd(socket)
     // An error is followed by the close, which is all that there is to do.
     socket.on('error', () => {})
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    const address = plainAddress(socket.remoteAddress ?? '')
+    if (!options.tls && options.trusted.has(address))
+      afterProxyLine(socket, options.clock, (client) => admit(socket, client ?? address))
+    else admit(socket, address)
+  })
+
+  function admit(socket: TcpSocket, address: string): void {
+    const other = otherEnd(socket)
     if (address === '' || addresses.isFull(address)) {
       socket.destroy()
       return
     }
     const seat = addresses.take(address)
-    open.add(socket)
     socket.once('close', () => {
-      open.delete(socket)
       seats.delete(other)
       seat.leave()
     })
     if (options.tls) seats.set(other, seat)
     else serve(socket, seat, address, options)
-  })
+  }
   server.on('secureConnection', (socket: TcpSocket) => {
     const seat = seats.get(otherEnd(socket))
     if (seat) serve(socket, seat, plainAddress(socket.remoteAddress ?? ''), options)
@@ -82,6 +91,27 @@ export async function openOmtpPort(options: OmtpPortOptions): Promise<OmtpPort> 
       for (const socket of open) socket.destroy()
     },
   }
+}
+
+/** Takes the line off the stream, if there is one; null: it names nobody. A proxy that does not say it in time is cut off. */
+function afterProxyLine(socket: TcpSocket, clock: Clock, then: (client: string | null) => void): void {
+  let head: Buffer = Buffer.alloc(0)
+  const cancel = clock.after(limits.loginTimeoutMs, () => socket.destroy())
+  socket.once('close', cancel)
+  const read = (chunk: Buffer): void => {
+    head = Buffer.concat([head, chunk])
+    const line = readProxyLine(head)
+    if (line.kind === 'more') return
+    cancel()
+    socket.off('data', read)
+    if (line.kind === 'bad') return void socket.destroy()
+    socket.pause()
+    const rest = line.kind === 'line' ? head.subarray(line.bytes) : head
+    if (rest.length > 0) socket.unshift(rest)
+    then(line.kind === 'line' ? line.address : null)
+    socket.resume()
+  }
+  socket.on('data', read)
 }
 
 const otherEnd = ({ remoteAddress, remotePort }: TcpSocket): string => `${remoteAddress} ${remotePort}`

@@ -161,6 +161,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     },
     fenced: (newer) => fencedBy.push(newer),
   })
+  const trusted = networksOf(options.proxies ?? [])
   const addresses = createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax)
   const publicPort = await openPublicPort({
     host: '127.0.0.1',
@@ -175,7 +176,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     hub: gateway.hub,
     ready: gateway.ready,
     addresses,
-    trusted: networksOf(options.proxies ?? []),
+    trusted,
     log: silentLog,
   })
   const omtp = await openOmtpPort({
@@ -184,6 +185,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     tls: options.tls ?? null,
     hub: gateway.hub,
     addresses,
+    trusted,
     clock: options.omtpClock ?? clock,
     log: silentLog,
   })
