@@ -61,6 +61,8 @@ export interface Pipeline {
   skew(ms: number): void
   now(): number
   online(user: string, options?: { gateway?: number; rights?: readonly Right[] }): Promise<Person>
+  /** Tells one gateway to send its clients elsewhere. */
+  drain(gateway: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -164,6 +166,10 @@ export async function startPipeline(gateways = 3, windows = defaultWindows): Pro
       client.login(await mintToken(secret, user, 86_400, { rights, nowMs: clock.now() }))
       await client.next('welcome')
       return person(user, client, clock.now)
+    },
+    async drain(i) {
+      started[i]?.port.stopAccepting()
+      await started[i]?.gateway.drain()
     },
     async stop() {
       for (const { gateway, port } of started) {

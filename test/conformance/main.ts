@@ -1,0 +1,84 @@
+/** `npm run conformance`: see `--help`. Exits 0 only when every case passed on every transport that an address was given for. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { type Cast, conformance, failuresIn, table } from './run.ts'
+import { type Member, type Role, roles } from './stage.ts'
+import { longPolling, shortPolling } from './wires/polling.ts'
+import { webSocketAvro, webSocketJson } from './wires/websocket.ts'
+import type { Wire } from './wires/wire.ts'
+
+interface Flags {
+  readonly url?: string
+  readonly poll?: string
+  readonly tokenCommand?: string
+  readonly tokens?: string
+  readonly drainCommand?: string
+}
+
+const flags = new Command('conformance')
+  .description(
+    'One scripted conversation on each transport, by clients that know nothing but docs/protocol: whether a server speaks it, and the same on all.',
+  )
+  .option('--url <address>', 'ws(s)://…/ws')
+  .option('--poll <address>', 'http(s)://…/poll')
+  .option('--token-command <command>', 'prints a token of a user; {user} stands for the user')
+  .option('--tokens <file>', 'JSON {user: token}: four users for each transport who have never talked')
+  .option('--drain-command <command>', 'tells the server to stop, after all else')
+  .parse()
+  .opts<Flags>()
+
+function refuse(line: string): never {
+  process.stderr.write(`${line}\n`)
+  process.exit(2)
+}
+
+function printed(command: string, userId = ''): string {
+  const [file = '', ...args] = command.split(' ').map((word) => word.replaceAll('{user}', userId))
+  return execFileSync(file, args, { encoding: 'utf8' }).trim()
+}
+
+function castOf(): Cast {
+  if (flags.tokenCommand !== undefined) {
+    const command = flags.tokenCommand
+    const run = Date.now().toString(36)
+    return async (transport) => {
+      const member = (role: Role): Member => {
+        const userId = `conformance-${run}-${transport}-${role}`
+        return { userId, token: printed(command, userId) }
+      }
+      return Object.fromEntries(roles.map((role) => [role, member(role)])) as Record<Role, Member>
+    }
+  }
+  if (flags.tokens === undefined) return refuse('Give --token-command or --tokens.')
+  const left = Object.entries(JSON.parse(readFileSync(flags.tokens, 'utf8')) as Record<string, string>)
+  return async (transport) => {
+    // In order of their ids, so that conversations are named alike on each transport.
+    const four = left.splice(0, roles.length).sort(([a], [b]) => (a < b ? -1 : 1))
+    if (four.length < roles.length) refuse(`There are no four users left for ${transport}.`)
+    return Object.fromEntries(
+      roles.map((role, i) => [role, { userId: four[i]?.[0], token: four[i]?.[1] }]),
+    ) as Record<Role, Member>
+  }
+}
+
+const { url, poll } = flags
+const wires: Wire[] = [
+  ...(url === undefined ? [] : [webSocketJson(url), webSocketAvro(url)]),
+  ...(poll === undefined ? [] : [longPolling(poll), shortPolling(poll)]),
+]
+if (wires.length === 0) refuse('Give --url, --poll, or several.')
+const { drainCommand } = flags
+const results = await conformance(wires, castOf(), {
+  passed: (transport, name, failure) =>
+    process.stderr.write(`${failure === null ? 'ok  ' : 'FAIL'} ${transport}: ${name}\n`),
+  drain: drainCommand === undefined ? undefined : () => printed(drainCommand),
+})
+const failures = failuresIn(results)
+process.stdout.write(
+  `${table(
+    results,
+    wires.map(({ name }) => name),
+  )}\n${results.length} cases on ${wires.length} transports: ${failures} failed\n`,
+)
+process.exit(failures === 0 ? 0 : 1)
