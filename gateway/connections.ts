@@ -44,6 +44,8 @@ export interface Connection {
   out: FrameOut[] | null
   /** What stands in the online map. */
   entry: OnlineEntry | null
+  /** As negotiated; 0: it was not let in. */
+  heartbeatMs: number
   /** False: no attempt to register has succeeded yet. */
   registered: boolean
   /** Ticks until a resync is sent; 0 = none wanted. */

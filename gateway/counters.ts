@@ -45,6 +45,9 @@ export interface Counters {
   roomFrames: number
   roomFramesSkipped: number
   roomCommandsRefused: number
+  /** Login records, and those dropped for want of room. */
+  activityWritten: number
+  activityDropped: number
   opened: number
   loggedIn: number
   socketsDropped: number
@@ -88,6 +91,8 @@ export const newCounters = (): Counters => ({
   roomFrames: 0,
   roomFramesSkipped: 0,
   roomCommandsRefused: 0,
+  activityWritten: 0,
+  activityDropped: 0,
   opened: 0,
   loggedIn: 0,
   socketsDropped: 0,

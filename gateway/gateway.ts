@@ -6,6 +6,7 @@ import type { ReadModels } from '../projections/reads.ts'
 import { limits } from '../schemas/limits.ts'
 import type { Clock, Fault, Logger, LogStore } from '../schemas/ports.ts'
 import { defaultWindows, type Windows } from '../schemas/windows.ts'
+import { startActivity } from './activity.ts'
 import { startAlive } from './alive.ts'
 import { createChannelUsers } from './channel-users.ts'
 import { createChannels } from './channels.ts'
@@ -107,6 +108,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     counters,
     observeAppendMs: (ms) => metrics.observe('longwire_gateway_append_ms', ms),
   })
+  const activityAppender = await store.appender('activity', { timeoutMs: limits.deliveryWriteMsMax })
+  const activity = startActivity({ appender: activityAppender, gatewayId, boot, counters, clock, log })
   const common = { gatewayId, boot, online, connections, counters, clock, log }
   const send: Hub['send'] = (connection, frame) => hub.send(connection, frame)
   const registry = createRegistry({
@@ -170,6 +173,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     presence,
     kicks,
     rooms,
+    activity,
     counters,
     registry: () => registry,
     onClosed: (code) => metrics.inc('longwire_gateway_closed_total', 1, { code }),
@@ -233,6 +237,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       gateway_users: connections.users(),
       gateway_appends_in_flight: commands.inFlight(),
       gateway_online_records_ahead: registry.recordsAhead(),
+      gateway_login_records_waiting: activity.waiting(),
       gateway_announced: registry.announced() ? 1 : 0,
       gateway_channels: channels.size(),
       gateway_revocations: revocations.size(),
@@ -266,6 +271,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await channels.stop()
       await rooms.stop()
       await registry.stop()
+      await activity.stop()
+      await activityAppender.close()
       await alive.stop(leave)
       await inbound.stop()
       await appender.close()

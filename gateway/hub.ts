@@ -6,6 +6,7 @@ import { type CodeName, codes } from '../schemas/codes.ts'
 import type { ServerFrame } from '../schemas/frames.ts'
 import { limits } from '../schemas/limits.ts'
 import type { Clock, Logger } from '../schemas/ports.ts'
+import type { Activity } from './activity.ts'
 import type { ChannelUsers } from './channel-users.ts'
 import { closeCodeOf } from './close-codes.ts'
 import type { CommandSink } from './commands.ts'
@@ -55,6 +56,7 @@ export interface HubOptions {
   readonly channelUsers: Pick<ChannelUsers, 'enter' | 'leave'>
   readonly typing: Pick<Typing, 'typed'>
   readonly presence: Pick<Presence, 'change' | 'changed' | 'left'>
+  readonly activity: Pick<Activity, 'connected' | 'disconnected'>
   readonly kicks: Pick<Kicks, 'before' | 'end'>
   readonly rooms: Pick<Rooms, 'join' | 'leave' | 'admits'>
   readonly counters: Counters
@@ -221,6 +223,7 @@ export function createHub(options: HubOptions): Hub {
     counters.loggedIn += 1
     connection.socket?.entered()
     options.presence.changed(userId)
+    options.activity.connected(connection, connection.session.heartbeatMs)
     input(connection, { kind: 'entered', connectionId: connection.id, gatewayId: options.gatewayId })
   }
 
@@ -228,12 +231,12 @@ export function createHub(options: HubOptions): Hub {
     options.onClosed(code ?? 'logout')
     outbox.flush(connection)
     const { socket } = connection
-    leave(connection)
+    leave(connection, code ?? 'logout')
     // Some transports call `closed` from within `end`; by now that does nothing.
     socket?.end(closeCodeOf(code), code ?? 'logout')
   }
 
-  function leave(connection: Connection): void {
+  function leave(connection: Connection, ended: CodeName | 'logout' | 'lost'): void {
     connection.socket = null
     connection.session = { phase: 'closed' }
     connection.push = null
@@ -245,6 +248,7 @@ export function createHub(options: HubOptions): Hub {
     options.rooms.leave(connection)
     const { user } = connection
     if (user === null) return
+    options.activity.disconnected(connection, ended)
     options.presence.changed(user)
     if (connections.byUser(user) === undefined) options.channelUsers.leave(user)
     if (connection.entry) void options.registry().unregister(connection)
@@ -279,6 +283,7 @@ export function createHub(options: HubOptions): Hub {
         push: null,
         out: null,
         entry: null,
+        heartbeatMs: 0,
         registered: false,
         resyncIn: 0,
         typedAt: null,
@@ -311,7 +316,7 @@ export function createHub(options: HubOptions): Hub {
     },
     closed(connection) {
       if (connection.session.phase !== 'closed') options.onClosed('lost')
-      leave(connection)
+      leave(connection, 'lost')
     },
     input,
     send,

@@ -56,7 +56,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   let records = 0
   let rounds = 0
   /** Users of whom a removal failed: they stay in the gateway's set until a sweep has seen to it, for else nobody would find it. */
-  const owed = new Set<string>()
+  const owed = new Map<string, number>()
+  let failures = 0
   let cancel = () => {}
 
   const recordOf = ({ user, entry }: Connection): OnlineRecord | null =>
@@ -85,11 +86,13 @@ export function createRegistry(options: RegistryOptions): Registry {
   /** Users of whom the map says that they are here, and who are not. */
   async function sweepAbsent(): Promise<void> {
     const isAbsent = (user: string): boolean => connections.byUser(user) === undefined
-    const absent = (await online.usersOf(gatewayId)).filter(isAbsent)
+    const said = await online.usersOf(gatewayId)
+    const absent = [...new Set([...said, ...owed.keys()])].filter(isAbsent)
     for (let at = 0; at < absent.length; at += CHUNK) {
       const some = absent.slice(at, at + CHUNK)
+      const seen = failures
       const found = await online.locate(some)
-      for (const user of some) await sweepUser(user, found.get(user) ?? [])
+      for (const user of some) await sweepUser(user, found.get(user) ?? [], seen)
       await online.forget(
         gatewayId,
         some.filter((user) => isAbsent(user) && !owed.has(user)),
@@ -97,13 +100,18 @@ export function createRegistry(options: RegistryOptions): Registry {
     }
   }
 
-  /** Takes out what stands there of this gateway and is no connection of it. */
-  async function sweepUser(user: string, all: readonly OnlineEntry[]): Promise<void> {
-    for (const { gateway, boot: of, connection } of all) {
-      if (gateway !== gatewayId || (of === boot && connections.byId(connection))) continue
+  /**
+   * Takes out what stood there of this gateway, as read after so many failures, and is no connection of it; and what any
+   * gateway has not renewed for long.
+   */
+  async function sweepUser(user: string, all: readonly OnlineEntry[], seen: number): Promise<void> {
+    const oldest = clock.now() - limits.onlineExpiryMs
+    for (const { gateway, boot: of, connection, expiresAt } of all) {
+      const isOurs = gateway === gatewayId
+      if (isOurs ? of === boot && connections.byId(connection) : expiresAt > oldest) continue
       await online.unregister({ user, gateway, boot: of, connection, lastOfUser: false })
     }
-    owed.delete(user)
+    if ((owed.get(user) ?? 0) <= seen) owed.delete(user)
   }
 
   async function refreshChunk(chunk: readonly Connection[]): Promise<void> {
@@ -131,12 +139,13 @@ export function createRegistry(options: RegistryOptions): Registry {
     const users = new Set(
       some.flatMap(({ id, user }) => (user !== null && connections.byId(id) ? [user] : [])),
     )
+    const seen = failures
     const found = await online.locate([...users])
     for (const connection of some) {
       const all = connection.user === null ? undefined : found.get(connection.user)
       if (all && connections.byId(connection.id)) options.onSeen(connection, all)
     }
-    for (const [user, all] of found) await sweepUser(user, all)
+    for (const [user, all] of found) await sweepUser(user, all, seen)
   }
 
   function markRegistered(connection: Connection, entry: OnlineEntry): void {
@@ -157,7 +166,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       if (counted) records -= 1
     } catch (error) {
       failed(error, 'unregister')
-      owed.add(user)
+      owed.set(user, ++failures)
       // Its expiry removes it.
       if (counted)
         clock.after(limits.onlineExpiryMs, () => {

@@ -9,6 +9,7 @@ import { checkTopics, type Role, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
 import { Fault } from '../schemas/ports.ts'
 import { topics } from '../schemas/topics.ts'
+import { type ActivityReader, createActivityReader } from './activity/reader.ts'
 import { createJanitor, type Janitor } from './archive/janitor.ts'
 import { type ArchiveSink, archiveSink } from './archive/sink.ts'
 import { deadLetters } from './dead-letters.ts'
@@ -21,6 +22,8 @@ type Services = 'kafka' | 'redis' | 'clickhouse'
 /** Fewer, larger fetches: a timeline that trails by this much is not noticed, the work per fetch is. */
 const LIVE_FETCH = { maxWaitMs: 30, minBytes: 65_536 }
 const ARCHIVE_FETCH = { maxWaitMs: 500, minBytes: 1_048_576 }
+/** A block is inserted per fetch. */
+const ACTIVITY_FETCH = { maxWaitMs: 2_000, minBytes: 262_144 }
 const MIGRATE_RETRY_MS = 2_000
 
 const wanted = process.argv[2] ?? 'all'
@@ -35,9 +38,9 @@ await runRole(
   async (role) => {
     const { config, log, clock, metrics, steps } = role
     await checkTopics(role.store('setup'), config.partitions)
-    const readers: Record<string, Reader> = {}
+    const readers: Record<string, { stats(): { readonly beginning: number } }> = {}
     if (wanted !== 'archive') readers.live = await startLive(role)
-    if (wanted !== 'live') readers.archive = startArchive(role)
+    if (wanted !== 'live') Object.assign(readers, startArchive(role))
     const numbers = (pick: (name: string) => boolean) =>
       Object.fromEntries(
         Object.entries(readers).flatMap(([name, reader]) =>
@@ -105,7 +108,7 @@ function policiesOf({ storeP2p, storeGroup }: Role<Services>['config']): Policie
   return { p2p: storeP2p, group: storeGroup }
 }
 
-function startArchive(role: Role<Services>): Reader {
+function startArchive(role: Role<Services>): { archive: Reader; activity: ActivityReader } {
   const { config, log, clock, store, steps, failed } = role
   const options = clickHouseOptions(config)
   const clickhouse = createClickHouse(options)
@@ -126,6 +129,14 @@ function startArchive(role: Role<Services>): Reader {
     deadLetter: async () => {},
     failed,
   })
+  const activity = createActivityReader({
+    consumer: store('activity').consumer({
+      group: 'projections-activity',
+      topics: [topics.activity],
+      ...ACTIVITY_FETCH,
+    }),
+    ...{ clickhouse, generation: config.generation, clock, logger: log, failed },
+  })
   const janitor = janitorFor(role, clickhouse, sink)
   let stopped = false
   const start = async () => {
@@ -134,6 +145,7 @@ function startArchive(role: Role<Services>): Reader {
         await migrateArchive(options, log)
         if (stopped) return
         await reader.start()
+        await activity.start()
         janitor?.start()
         return
       } catch (err) {
@@ -153,10 +165,11 @@ function startArchive(role: Role<Services>): Reader {
       await janitor?.stop()
       sink.close()
       await reader.stop()
+      await activity.stop()
       await clickhouse.close()
     },
   })
-  return reader
+  return { archive: reader, activity }
 }
 
 /** Null where everything is kept for ever. */

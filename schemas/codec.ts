@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { type Codec, decodeWith, fingerprintKey, open, seal, Undecodable } from './avro.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import {
+  type Activity,
   type Command,
   type CommandPayload,
   type CommandType,
@@ -82,6 +83,8 @@ export const decodeEventPayload = (envelope: Envelope): EventPayload =>
 export const openEnvelope = (bytes: Buffer): Envelope => open(records.Envelope, bytes, history)
 /** Throws Undecodable. */
 export const openCommand = (bytes: Buffer): Command => open(records.Command, bytes, history)
+/** Throws Undecodable. */
+export const openActivity = (bytes: Buffer): Activity => open(records.Activity, bytes, history)
 export const sealEnvelope = (envelope: Envelope): Buffer => seal(records.Envelope, envelope)
 export const sealCommand = (command: Command): Buffer => seal(records.Command, command)
 

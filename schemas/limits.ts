@@ -180,6 +180,11 @@ export const limits = {
   onlineUsersPerAnswerMax: 1_000,
   /** What all clients are asked to do at once (resync, reconnect) is spread over at most this long. */
   spreadMsMax: 2_000,
+  /** Login records that a gateway keeps while the log does not answer, and those in one record of im.activity. */
+  activityBufferMax: 20_000,
+  activityPerRecordMax: 500,
+  /** A gateway says at least this often that it lives, for the archive; one that is silent for three times this was lost. */
+  activityAliveMs: 60_000,
   recordBytesMax: 1_000_000,
   /** Default of the setting. */
   drainMs: 10_000,

@@ -186,6 +186,48 @@ const snapshotSchema = {
   ],
 } as const
 
+/** What a gateway saw of its connections, on im.activity: for the archive only, and at times twice or not at all. */
+const activitySchema = {
+  type: 'record',
+  name: 'Activity',
+  namespace: 'longwire',
+  fields: [
+    { name: 'gateway', type: 'string' },
+    { name: 'boot', type: 'string' },
+    { name: 'startedAt', type: 'long' },
+    /** The gateway's clock, in ms; with no logins, a sign of life. */
+    { name: 'time', type: 'long' },
+    /** The last record of this boot. */
+    { name: 'stopped', type: 'boolean' },
+    /** Of this boot so far, for want of room. */
+    { name: 'dropped', type: 'long' },
+    {
+      name: 'logins',
+      type: {
+        type: 'array',
+        items: {
+          type: 'record',
+          name: 'LoginRecord',
+          fields: [
+            { name: 'user', type: 'string' },
+            { name: 'deviceId', type: 'string' },
+            { name: 'deviceType', type: 'string' },
+            { name: 'connection', type: 'string' },
+            { name: 'address', type: 'string' },
+            { name: 'transport', type: 'string' },
+            { name: 'loginAt', type: 'long' },
+            { name: 'heartbeatMs', type: 'long' },
+            /** All three null while it is connected. `ended`: a code, `logout`, or `lost` where nothing was said. */
+            { name: 'ended', type: nullableString },
+            { name: 'endedAt', type: ['null', 'long'] },
+            { name: 'livedMs', type: ['null', 'long'] },
+          ],
+        },
+      },
+    },
+  ],
+} as const
+
 const deadLetterSchema = {
   type: 'record',
   name: 'DeadLetter',
@@ -207,6 +249,7 @@ export const records = {
   GatewayAlive: codec(gatewaySchema),
   Revocation: codec(revocationSchema),
   SnapshotChunk: codec(snapshotSchema),
+  Activity: codec(activitySchema),
   DeadLetter: codec(deadLetterSchema),
 }
 
@@ -220,6 +263,8 @@ export type Signal = NonNullable<Delivery['signal']>
 export type GatewayAlive = Infer<typeof gatewaySchema>
 export type Revocation = Infer<typeof revocationSchema>
 export type SnapshotChunk = Infer<typeof snapshotSchema>
+export type Activity = Infer<typeof activitySchema>
+export type LoginRecord = Activity['logins'][number]
 export type DeadLetter = Infer<typeof deadLetterSchema>
 
 type Payloads<T extends Record<string, { decode(b: Buffer): unknown }>> = {

@@ -10,6 +10,7 @@ export const topics = {
   snapshots: 'im.snapshots',
   gateways: 'im.gateways',
   revocations: 'im.revocations',
+  activity: 'im.activity',
   deadLetters: 'im.dead-letters',
   deliveries: (gatewayId: string): string => `im.deliveries.${gatewayId}`,
 } as const
@@ -27,6 +28,7 @@ export function sharedTopics(partitions: number): TopicSpec[] {
     { name: topics.snapshots, partitions, config: compacted },
     { name: topics.gateways, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.revocations, partitions: 1, config: { ...compacted, ...appendTime } },
+    { name: topics.activity, partitions: 1, config: { ...keep(7 * DAY), ...appendTime } },
     { name: topics.deadLetters, partitions: 1, config: keep(28 * DAY) },
   ]
 }

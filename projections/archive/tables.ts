@@ -1,4 +1,6 @@
 /** Tables of the archive. Every release adds migrations and changes none, so that any older archive can be brought up to date. */
+import { activityStatements } from '../activity/tables.ts'
+
 export interface Migration {
   readonly version: number
   readonly statements: readonly string[]
@@ -165,6 +167,7 @@ export const migrations: readonly Migration[] = [
       ) ENGINE = ReplacingMergeTree(time) ORDER BY (generation, partition, kind, policy)`,
     ],
   },
+  { version: 3, statements: activityStatements },
 ]
 
 /** Columns that an insert into `events` names, as the ephemeral one must be named to be given. */

@@ -50,6 +50,7 @@ export function connect(
       expiresAt: Number.MAX_SAFE_INTEGER,
       ...part.entry,
     },
+    heartbeatMs: 0,
     registered: false,
     resyncIn: 0,
     typedAt: null,

@@ -182,7 +182,12 @@ export async function runSchedule(random: Random, broken: Broken = {}): Promise<
     return entry !== null && victor(policy, entry, all) !== null
   })
   const outcome: Outcome = {
-    strays: [...map.records.keys()].filter((id) => !ids.has(id)),
+    // Of a user who is nowhere, all goes by itself a while after it was last renewed.
+    strays: [...map.records].flatMap(([id, { user, entry }]) =>
+      ids.has(id) || (entry.expiresAt < clock.now() && !connected.some((other) => other.user === user))
+        ? []
+        : [id],
+    ),
     missing: [...ids].filter((id) => !map.records.has(id)),
     users: users.filter((text) => text !== ''),
     recordsAhead: living.map(({ registry }) => registry.recordsAhead()),

@@ -1,0 +1,59 @@
+/** Tables of login records; a migration of the archive's. */
+import { limits } from '../../schemas/limits.ts'
+
+const DEDUP = 'non_replicated_deduplication_window = 10000'
+/** A gateway that said nothing for so long was lost, though it never came back. */
+const SILENT_SEC = (3 * limits.activityAliveMs) / 1_000
+
+export const activityStatements: readonly string[] = [
+  // A row when a connection was let in and one, of a higher version, when it ended; both say everything, so that either may be missing.
+  `CREATE TABLE IF NOT EXISTS logins (
+    user String CODEC(ZSTD),
+    login_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    connection String CODEC(ZSTD),
+    version UInt8,
+    device_id String CODEC(ZSTD),
+    device_type LowCardinality(String),
+    gateway LowCardinality(String),
+    boot LowCardinality(String),
+    address String CODEC(ZSTD),
+    transport LowCardinality(String),
+    heartbeat_ms UInt32,
+    ended LowCardinality(String),
+    ended_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    lived_ms UInt64
+  ) ENGINE = ReplacingMergeTree(version) ORDER BY (user, login_at, connection) SETTINGS ${DEDUP}`,
+  `CREATE TABLE IF NOT EXISTS gateway_boots (
+    gateway LowCardinality(String),
+    boot String,
+    started_at DateTime64(3, 'UTC'),
+    seen_at DateTime64(3, 'UTC'),
+    stopped Bool,
+    dropped UInt64
+  ) ENGINE = ReplacingMergeTree(seen_at) ORDER BY (gateway, boot) SETTINGS ${DEDUP}`,
+  // Inserted last: what stands in the log behind it is read again.
+  `CREATE TABLE IF NOT EXISTS activity_positions (
+    generation UInt32,
+    partition UInt32,
+    offset UInt64
+  ) ENGINE = ReplacingMergeTree(offset) ORDER BY (generation, partition) SETTINGS ${DEDUP}`,
+  // One row per login. What had not ended when its gateway was killed ended with it: a later process has its id, or it fell silent.
+  `CREATE VIEW IF NOT EXISTS login_records AS
+    SELECT user, login_at, connection, device_id, device_type, gateway, boot, address, transport, heartbeat_ms,
+      multiIf(l.ended_ != '', l.ended_, is_gone, 'gateway_lost', '') AS ended,
+      multiIf(l.ended_ != '', toNullable(l.ended_at_), is_gone, toNullable(greatest(b.seen_, login_at)), NULL) AS ended_at,
+      multiIf(l.ended_ != '', toNullable(l.lived_ms_), is_gone,
+        toNullable(toUInt64(greatest(0, dateDiff('millisecond', login_at, b.seen_)))), NULL) AS lived_ms
+    FROM (
+      SELECT user, login_at, connection, any(device_id) AS device_id, any(device_type) AS device_type, any(gateway) AS gateway,
+        any(boot) AS boot, any(address) AS address, any(transport) AS transport, any(heartbeat_ms) AS heartbeat_ms,
+        argMax(ended, version) AS ended_, argMax(ended_at, version) AS ended_at_, argMax(lived_ms, version) AS lived_ms_
+      FROM logins GROUP BY user, login_at, connection
+    ) AS l
+    LEFT JOIN (
+      SELECT gateway, boot, seen_, (stopped_ OR boot != max(boot) OVER (PARTITION BY gateway) OR seen_ < now64(3) - ${SILENT_SEC}) AS is_gone
+      FROM (
+        SELECT gateway, boot, max(seen_at) AS seen_, max(stopped) AS stopped_ FROM gateway_boots GROUP BY gateway, boot
+      )
+    ) AS b ON b.gateway = l.gateway AND b.boot = l.boot`,
+]
