@@ -51,6 +51,10 @@ export interface Counters {
   opened: number
   loggedIn: number
   socketsDropped: number
+  /** Refused for the rate of their user or address. */
+  commandsOverRate: number
+  readsOverRate: number
+  loginsOverRate: number
 }
 
 export const newCounters = (): Counters => ({
@@ -96,4 +100,7 @@ export const newCounters = (): Counters => ({
   opened: 0,
   loggedIn: 0,
   socketsDropped: 0,
+  commandsOverRate: 0,
+  readsOverRate: 0,
+  loginsOverRate: 0,
 })

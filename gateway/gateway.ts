@@ -23,6 +23,7 @@ import type { LoginHook } from './login-hook.ts'
 import { onlineApi } from './online-api.ts'
 import { createOutbox } from './outbox.ts'
 import { createPresence } from './presence.ts'
+import { createQuotas, defaultQuotas, type QuotaSettings } from './quotas.ts'
 import { createReading } from './reading.ts'
 import { createRegistry } from './registry.ts'
 import { createRooms } from './rooms.ts'
@@ -45,6 +46,7 @@ export interface GatewayOptions {
   readonly bus: Pick<SignalBus, 'publish' | 'listen'>
   readonly reads: ReadModels
   readonly tokens: TokenVerifier
+  readonly quotas?: QuotaSettings
   /** Default: every login with a right token may go on. */
   readonly loginHook?: LoginHook
   /** Filled here from the log; the verifier goes by them too. */
@@ -92,8 +94,9 @@ export const newBoot = (nowMs: number, random: () => number): string =>
 /** Resolves when it may take connections: its deliveries are positioned and fan-out has been told that it lives. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { gatewayId, boot, clock, log, metrics, online, reads, revocations, store } = options
+  const { quotas = defaultQuotas } = options
   const counters = newCounters()
-  const connections = createConnections(limits.connectionsPerUserMax)
+  const connections = createConnections(quotas.connectionsPerUser)
   const outbox = createOutbox(options.defer, clock.after, () => {
     counters.socketsDropped += 1
   })
@@ -163,6 +166,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     random: options.random,
     tokens: options.tokens,
     loginHook: options.loginHook ?? null,
+    quotas: createQuotas(quotas),
     revocations,
     commands,
     reading: createReading(reads, log),

@@ -19,6 +19,7 @@ import type { LoginHook } from './login-hook.ts'
 import type { Outbox } from './outbox.ts'
 import type { Presence } from './presence.ts'
 import { acknowledge, type PushLimits, resend } from './push.ts'
+import type { Quotas } from './quotas.ts'
 import type { Reading } from './reading.ts'
 import type { Registry } from './registry.ts'
 import type { Rooms } from './rooms.ts'
@@ -26,6 +27,7 @@ import { newSession, type SessionSettings, step } from './session.ts'
 import type { Effect, Input } from './session-types.ts'
 import type { Revocations } from './tokens/revocations.ts'
 import type { TokenVerifier } from './tokens/verdict.ts'
+import { networkOf } from './transports/addresses.ts'
 import type { Typing } from './typing.ts'
 import type { Wheel } from './wheel.ts'
 import { createWheel, TICK_MS } from './wheel.ts'
@@ -47,6 +49,7 @@ export interface HubOptions {
   /** 0 ≤ value < 1; spreads what all clients do at once. */
   readonly random: () => number
   readonly tokens: TokenVerifier
+  readonly quotas: Quotas
   readonly loginHook: LoginHook | null
   readonly revocations: Pick<Revocations, 'before'>
   readonly commands: CommandSink
@@ -80,7 +83,7 @@ export interface Hub {
 }
 
 export function createHub(options: HubOptions): Hub {
-  const { clock, connections, counters, outbox } = options
+  const { clock, connections, counters, outbox, quotas } = options
   const wheel: Wheel = createWheel(clock, tick)
   const resyncTicksMax = Math.max(1, Math.round(limits.spreadMsMax / TICK_MS))
   let opened = 0
@@ -127,6 +130,7 @@ export function createHub(options: HubOptions): Hub {
         options.rooms.leave(connection)
         return
       case 'append':
+        if (!effect.checked && isOverRate(connection, effect.packId)) return
         if (!options.rooms.admits(effect.draft.stream)) {
           input(connection, { kind: 'appended', packId: effect.packId, code: 'rate_limited' })
           return
@@ -153,9 +157,7 @@ export function createHub(options: HubOptions): Hub {
         void options.presence.change(connection, effect.id, effect)
         return
       case 'verify':
-        void options.tokens
-          .verify(effect.token)
-          .then((verdict) => input(connection, { kind: 'verified', verdict }))
+        verify(connection, effect.token)
         return
       case 'ask':
         ask(connection, effect)
@@ -169,15 +171,42 @@ export function createHub(options: HubOptions): Hub {
     }
   }
 
+  function verify(connection: Connection, token: string): void {
+    const retryAfterMs = quotas.login(networkOf(connection.origin.address), clock.now())
+    if (retryAfterMs !== null) {
+      counters.loginsOverRate += 1
+      input(connection, { kind: 'refused', code: 'rate_limited', retryAfterMs })
+      return
+    }
+    void options.tokens.verify(token).then((verdict) => input(connection, { kind: 'verified', verdict }))
+  }
+
+  /** Over that of its user; then the command is answered already. */
+  function isOverRate(connection: Connection, packId: string): boolean {
+    const retryAfterMs = connection.user === null ? null : quotas.command(connection.user, clock.now())
+    if (retryAfterMs === null) return false
+    counters.commandsOverRate += 1
+    input(connection, { kind: 'appended', packId, code: 'rate_limited', retryAfterMs })
+    return true
+  }
+
   function read(connection: Connection, { id, request }: Extract<Effect, { do: 'read' }>): void {
     if (connection.user === null) return
+    const retryAfterMs = quotas.read(connection.user, clock.now())
+    if (retryAfterMs !== null) {
+      counters.readsOverRate += 1
+      const { text: message } = codes.rate_limited
+      const refusal: ServerFrame = { type: 'error', id, code: 'rate_limited', message, retryAfterMs }
+      input(connection, { kind: 'read', of: request.kind, answers: [refusal] })
+      return
+    }
     void options.reading
       .answer({ user: connection.user, observes: mayObserve(connection) }, id, request)
       .then((answers) => input(connection, { kind: 'read', of: request.kind, answers }))
   }
 
   function check(connection: Connection, effect: Extract<Effect, { do: 'check' }>): void {
-    if (connection.user === null) return
+    if (connection.user === null || isOverRate(connection, effect.packId)) return
     const { draft, packId } = effect
     void options.reading
       .check({ user: connection.user, observes: mayObserve(connection) }, effect.check)

@@ -64,6 +64,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
       onRefused: (reason) => metrics.inc('longwire_gateway_token_refused_total', 1, { reason }),
     }),
     revocations,
+    quotas: config,
     ...hookOf(config, { clock, log, metrics }),
     clock,
     log,
@@ -79,7 +80,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     },
   })
   const trusted = networksOf(config.trustedProxies ?? [])
-  const addresses = createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax)
+  const addresses = createAddresses(config.connectionsPerAddress, limits.loginsPendingPerAddressMax)
   const page = config.publicUrl === undefined ? [] : [config.publicUrl]
   const tls =
     config.tlsCertFile !== undefined && config.tlsKeyFile !== undefined

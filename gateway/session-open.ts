@@ -61,7 +61,7 @@ export function stepOpen(session: Open, input: Input, now: number): Step {
         effects: [
           input.code === null
             ? { do: 'send', frame: { type: 'accepted', packId: input.packId } }
-            : rejected(input.packId, { code: input.code }, retryAfter(input.code)),
+            : rejected(input.packId, { code: input.code }, input.retryAfterMs ?? retryAfter(input.code)),
         ],
       }
     case 'checked':
@@ -101,7 +101,10 @@ function onChecked(session: Open, { draft, packId, result }: Extract<Input, { ki
       session: { ...session, appending: session.appending - 1 },
       effects: [rejected(packId, { code }, retryAfter(code))],
     }
-  return { session, effects: [{ do: 'append', draft: target ? withTarget(draft, target) : draft, packId }] }
+  return {
+    session,
+    effects: [{ do: 'append', draft: target ? withTarget(draft, target) : draft, packId, checked: true }],
+  }
 }
 
 function onTick(session: Open, now: number): Step {
@@ -170,7 +173,9 @@ function onCommand(session: Open, frame: CommandFrame, content: ParsedContent | 
   const check = checkOf(frame)
   return {
     session: { ...room.session, appending: session.appending + 1 },
-    effects: [check ? { do: 'check', draft, packId, check } : { do: 'append', draft, packId }],
+    effects: [
+      check ? { do: 'check', draft, packId, check } : { do: 'append', draft, packId, checked: false },
+    ],
   }
 }
 

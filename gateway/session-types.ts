@@ -93,9 +93,14 @@ export type Input =
   | { readonly kind: 'asked'; readonly answer: LoginAnswer }
   /** The attempt to register has ended, well or not. */
   | { readonly kind: 'entered'; readonly connectionId: string; readonly gatewayId: string }
-  | { readonly kind: 'refused'; readonly code: CodeName }
+  | { readonly kind: 'refused'; readonly code: CodeName; readonly retryAfterMs?: number }
   /** The log has the command (null), or may not have it. */
-  | { readonly kind: 'appended'; readonly packId: string; readonly code: CodeName | null }
+  | {
+      readonly kind: 'appended'
+      readonly packId: string
+      readonly code: CodeName | null
+      readonly retryAfterMs?: number
+    }
   | {
       readonly kind: 'checked'
       readonly draft: CommandDraft
@@ -133,7 +138,13 @@ export type Effect =
       readonly proof: string | null
     }
   | { readonly do: 'enter'; readonly userId: string; readonly device: Device }
-  | { readonly do: 'append'; readonly draft: CommandDraft; readonly packId: string }
+  /** `checked`: it was asked for by a `check` before, and counts towards its user's rate once. */
+  | {
+      readonly do: 'append'
+      readonly draft: CommandDraft
+      readonly packId: string
+      readonly checked: boolean
+    }
   | { readonly do: 'check'; readonly draft: CommandDraft; readonly packId: string; readonly check: Check }
   | { readonly do: 'read'; readonly id: number; readonly request: ReadRequest }
   | { readonly do: 'ack'; readonly acks: ClientFrames['ack']['acks'] }

@@ -83,7 +83,7 @@ function stepEntering(session: Entering, input: Input, now: number, settings: Se
     case 'asked':
       return session.stage === 'ask' ? asked(session, input.answer) : { session, effects: [] }
     case 'refused':
-      return bye(input.code)
+      return bye(input.code, input.retryAfterMs ?? null)
     case 'revoked':
       return session.userId !== null && session.tokenIssuedAt < input.notBefore
         ? bye('token_revoked')

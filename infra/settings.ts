@@ -174,6 +174,27 @@ export const settings = {
     'File with the secret that signs tokens (HS256)',
     { fallbackText: 'random per data folder; required with external services' },
   ),
+  connectionsPerUser: setting(
+    'CONNECTIONS_PER_USER',
+    wholeNumber(1, 10_000),
+    'a number from 1 to 10000',
+    'Connections of one user on one gateway',
+    { fallback: String(limits.connectionsPerUserMax) },
+  ),
+  connectionsPerAddress: setting(
+    'CONNECTIONS_PER_ADDRESS',
+    wholeNumber(1, 1_000_000),
+    'a number from 1 to 1000000',
+    'Connections of one address (IPv6: of one /64) on one gateway; high, since a proxy that is not trusted stands for all its clients',
+    { fallback: String(limits.connectionsPerAddressMax) },
+  ),
+  loginsPerSecondPerAddress: setting(
+    'LOGINS_PER_SECOND_PER_ADDRESS',
+    wholeNumber(1, 100_000),
+    'a number from 1 to 100000',
+    'Logins of one address on one gateway; ten seconds of them may come at once',
+    { fallback: String(limits.loginsPerSecondPerAddress) },
+  ),
   jwksUrl: setting(
     'JWKS_URL',
     text.refine((value) => isUrl(value, ['http:', 'https:'])),

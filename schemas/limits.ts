@@ -126,6 +126,7 @@ export const limits = {
   /** High, since a load balancer may stand for all of its clients. */
   connectionsPerAddressMax: 20_000,
   loginsPendingPerAddressMax: 5_000,
+  loginsPerSecondPerAddress: 2_000,
   readsInFlightPerConnectionMax: 64,
   /** Events of a large group that a gateway holds back while it finds out who is in it. */
   channelEventsHeldMax: 64,
@@ -151,6 +152,13 @@ export const limits = {
   typingBurstPerConnectionMax: 10,
   readsPerSecondPerConnectionMax: 50,
   readsBurstPerConnectionMax: 200,
+  /** All connections of a user on a gateway together. */
+  commandsPerSecondPerUserMax: 400,
+  commandsBurstPerUserMax: 1_600,
+  readsPerSecondPerUserMax: 200,
+  readsBurstPerUserMax: 1_600,
+  /** Users, and addresses, whose rate is remembered. */
+  limitedKeysMax: 200_000,
   commandsInFlightPerConnectionMax: 1_024,
   /** Requests of one OMTP connection whose packIds wait for an answer. */
   omtpRequestsOpenMax: 256,

@@ -5,6 +5,8 @@ import type { Logger } from '../../schemas/ports.ts'
 import { clientAddress } from './proxies.ts'
 
 const text = new TextDecoder()
+/** To an address that has too many connections. */
+const RETRY_AFTER_SEC = '1'
 
 /** `trusted`: proxies whose X-Forwarded-For is believed. */
 export const addressOf = (res: HttpResponse, req: HttpRequest, trusted: Networks): string =>
@@ -12,11 +14,9 @@ export const addressOf = (res: HttpResponse, req: HttpRequest, trusted: Networks
 
 export function plain(res: HttpResponse, status: string, body: string): void {
   res.cork(() => {
-    res
-      .writeStatus(status)
-      .writeHeader('content-type', 'text/plain; charset=utf-8')
-      .writeHeader('x-content-type-options', 'nosniff')
-      .end(body)
+    res.writeStatus(status).writeHeader('content-type', 'text/plain; charset=utf-8')
+    if (status.startsWith('429')) res.writeHeader('retry-after', RETRY_AFTER_SEC)
+    res.writeHeader('x-content-type-options', 'nosniff').end(body)
   })
 }
 

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { startGateway } from '../../gateway/gateway.ts'
 import type { LoginHook } from '../../gateway/login-hook.ts'
+import type { QuotaSettings } from '../../gateway/quotas.ts'
 import { type KeySource, secretSource } from '../../gateway/tokens/key-source.ts'
 import { AUDIENCE, ISSUER, mintToken } from '../../gateway/tokens/mint.ts'
 import { createRevocations } from '../../gateway/tokens/revocations.ts'
@@ -115,6 +116,9 @@ export interface TestGatewayOptions {
   readonly omtpClock?: Clock
   readonly staticFolder?: string
   readonly loginHook?: LoginHook
+  readonly quotas?: QuotaSettings
+  readonly connectionsPerAddress?: number
+  readonly loginsPendingPerAddress?: number
   /** Default: the secret's. */
   readonly keys?: KeySource
   readonly online?: MemoryOnlineMap
@@ -150,6 +154,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       revokedBefore: revocations.before,
     }),
     revocations,
+    ...(options.quotas ? { quotas: options.quotas } : {}),
     ...(options.loginHook ? { loginHook: options.loginHook } : {}),
     clock,
     log: silentLog,
@@ -162,7 +167,10 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     fenced: (newer) => fencedBy.push(newer),
   })
   const trusted = networksOf(options.proxies ?? [])
-  const addresses = createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax)
+  const addresses = createAddresses(
+    options.connectionsPerAddress ?? limits.connectionsPerAddressMax,
+    options.loginsPendingPerAddress ?? limits.loginsPendingPerAddressMax,
+  )
   const publicPort = await openPublicPort({
     host: '127.0.0.1',
     port: 0,
