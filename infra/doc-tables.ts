@@ -11,6 +11,7 @@ import { codes } from '../schemas/codes.ts'
 import { clientFrames, serverFrames } from '../schemas/frames.ts'
 import { limits } from '../schemas/limits.ts'
 import type { CommandType } from '../schemas/records.ts'
+import { clientTypeTable, exampleTable, flagTable, serverTypeTable } from './omtp-tables.ts'
 import { settingsMarkdown } from './settings.ts'
 
 interface Field {
@@ -147,7 +148,14 @@ export const tables: Readonly<Record<string, () => string>> = {
   codes: codeTable,
   limits: limitTable,
   settings: settingsMarkdown,
+  'omtp-client-types': clientTypeTable,
+  'omtp-server-types': serverTypeTable,
+  'omtp-flags': flagTable,
+  'omtp-examples': exampleTable,
 }
+
+/** Pages with tables, under docs/. */
+export const pages = ['protocol', 'operations', 'protocol/omtp'] as const
 
 /** A page with every table in it made anew. */
 export function withTables(page: string): string {
