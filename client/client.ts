@@ -180,10 +180,13 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
       const log = streams.logs.get(conversationId)
       const ordinal = log ? ordinalAt(log, seq) : null
       if (ordinal !== null) return { seq, ordinal }
-      const page = await requests.insist(
-        { type: 'history', conversationId, before: seq + 1, limit: 20 },
-        READ_MS_MAX,
-      )
+      const question = { type: 'history', conversationId, before: seq + 1, limit: 20 } as const
+      const page = await requests.insist(question, READ_MS_MAX).catch((error: unknown) => {
+        // The mark was never sent: that is no unknown outcome.
+        throw error instanceof LongwireError && error.code === 'timeout'
+          ? new LongwireError('unavailable')
+          : error
+      })
       const item = page.items.findLast((other) => other.kind !== 'hidden' && other.seq <= seq)
       return item ? { seq: item.seq, ordinal: item.ordinal } : null
     },

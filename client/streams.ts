@@ -183,7 +183,7 @@ export function createStreams(deps: StreamsDeps): Streams {
   }
 
   function emit(log: ConversationLog, item: Item): void {
-    const told = eventOf(early.applied(item), deps.userId())
+    const told = early.isOutdated(item) ? null : eventOf(early.applied(item), deps.userId())
     if (told === null) return
     if (told[0] === 'message') received += 1
     const pending = emitter.emit(told[0], told[1] as never)

@@ -63,6 +63,8 @@ export interface DeviceOptions {
   readonly urls: readonly string[]
   readonly token: string
   readonly history: History
+  /** By performance.now(): heads may not answer until then. */
+  readonly headlessUntilMs: number
   readonly received: (device: Device, message: Message) => void
 }
 
@@ -100,6 +102,9 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
         message(message) {
           const { conversationId: conv, seq, packId, content } = message
           totals.received += 1
+          // Without heads a device cannot know what a conversation had before it heard of it first.
+          if (!seen.has(conv) && performance.now() < options.headlessUntilMs)
+            note({ op: 'from', phase: 'info', conv, seq })
           seen.set(conv, (seen.get(conv) ?? 0) + 1)
           note({ op: 'recv', phase: 'ok', conv, seq, packId, hash: hashOf(content) })
           options.received(device, message)

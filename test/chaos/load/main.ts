@@ -12,6 +12,7 @@ const config = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as LoadCo
 const history = openHistory(config.historyFile, 'load')
 const tell = (message: FromLoad) => void process.send?.(message)
 const statsEveryMs = 500
+const connectMsMax = 30_000
 
 let traffic: Traffic | null = null
 const devices = await openDevices()
@@ -30,6 +31,7 @@ function openDevices(): Promise<Device[]> {
       opening.push(
         openDevice({
           ...{ user, deviceId: `d${d}`, urls: config.urls, token: config.tokens[user] ?? '', history },
+          headlessUntilMs: config.awayFromMs === 0 ? 0 : config.awayFromMs + connectMsMax,
           received: (device, message) => traffic?.received(device, message),
         }),
       )

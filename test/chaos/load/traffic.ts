@@ -120,6 +120,8 @@ export function createTraffic(options: TrafficOptions, groups: readonly Group[])
       timers.clear()
     },
     lacking() {
+      // What a device without heads never hears of is no reason to wait.
+      if (awayFromMs > 0) return 0
       let lacking = 0
       for (const device of devices)
         for (const [conv, count] of committed)

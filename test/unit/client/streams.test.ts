@@ -74,3 +74,30 @@ test('a message that waited behind a gap is not shown as it was before a recall 
     ['recalled', 2],
   ])
 })
+
+test('an edit that waited is not told where its message was shown as it stands after a later recall', () => {
+  const told: unknown[] = []
+  const emitter = createEmitter((error) => {
+    throw error
+  })
+  emitter.on('message', ({ seq, content }) => void told.push([seq, content]))
+  emitter.on('edited', ({ targetSeq }) => void told.push(['edited', targetSeq]))
+  emitter.on('recalled', ({ targetSeq }) => void told.push(['recalled', targetSeq]))
+  const nothing = () => {}
+  const streams = createStreams({
+    ...{ emitter, userId: () => 'bob', moved: nothing, baseline: nothing },
+    ...{ behind: nothing, seen: nothing, ownJumped: nothing },
+  })
+  const head = { conversationId: room, seq: 0, ordinal: 0, fromSeq: 1, toSeq: null }
+  streams.heads({ type: 'headsResult', id: 1, partial: false, heads: [head] })
+  streams.release()
+  streams.pushed(event(2, {}))
+  streams.pushed(event(3, { kind: 'edited', targetSeq: 2, content: { text: 'better' } }))
+  streams.pushed(event(4, { kind: 'recalled', targetSeq: 2, content: null, contentType: null }))
+  streams.pushed(event(1, {}))
+  expect(told).toEqual([
+    [1, { type: 'text', text: '1' }],
+    [2, null],
+    ['recalled', 2],
+  ])
+})
