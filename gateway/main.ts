@@ -90,7 +90,6 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     host,
     port: config.port,
     origins: config.origins === undefined ? null : originsOf([...config.origins, ...page]),
-    heartbeatMs,
     staticFolder: PAGE_FOLDER,
     gatewayId,
     clock,

@@ -145,9 +145,9 @@ export const settings = {
   }),
   heartbeatMs: setting(
     'HEARTBEAT_MS',
-    wholeNumber(1000, 3_600_000),
-    'milliseconds from 1000 to 3600000',
-    'Heartbeat period asked of clients; silent for two periods = closed',
+    wholeNumber(1000, limits.heartbeatMsMax),
+    `milliseconds from 1000 to ${limits.heartbeatMsMax}`,
+    `Heartbeat period asked of clients, who may ask for another from ${limits.heartbeatMsMin} to ${limits.heartbeatMsMax}; silent for two periods = closed`,
     { fallback: '270000' },
   ),
   devicePolicy: setting(

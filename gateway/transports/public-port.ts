@@ -37,7 +37,6 @@ export interface PublicPortOptions {
   readonly port: number
   /** Null: the same origin and this machine. */
   readonly origins: readonly string[] | null
-  readonly heartbeatMs: number
   readonly staticFolder: string
   readonly gatewayId: string
   readonly clock: Clock
@@ -68,7 +67,7 @@ export async function openPublicPort(options: PublicPortOptions): Promise<Public
     ? SSLApp({ cert_file_name: options.tls.certFile, key_file_name: options.tls.keyFile })
     : App()
   const common = { hub, log, origins, addresses, trusted: options.trusted, accepting: () => accepting }
-  webSocketRoute(app, { ...common, heartbeatMs: options.heartbeatMs })
+  webSocketRoute(app, common)
   const sessions = createPollSessions(options)
   pollingRoutes(app, { ...common, sessions })
   app.get(

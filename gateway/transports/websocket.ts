@@ -18,7 +18,6 @@ export interface WebSocketOptions {
   readonly addresses: Addresses
   /** Proxies that say whom they speak for. */
   readonly trusted: Networks
-  readonly heartbeatMs: number
   accepting(): boolean
 }
 
@@ -35,9 +34,6 @@ interface LiveSocket extends Socket {
 }
 
 const DROPPED = 2
-/** uWebSockets takes 8 to 960 s. */
-const idleTimeoutSec = (heartbeatMs: number): number =>
-  Math.min(960, Math.max(8, Math.ceil((2 * heartbeatMs) / 1000) + 4))
 
 export function webSocketRoute(app: TemplatedApp, options: WebSocketOptions): void {
   const { addresses, hub, log } = options
@@ -59,8 +55,9 @@ export function webSocketRoute(app: TemplatedApp, options: WebSocketOptions): vo
     maxPayloadLength: limits.frameBytesMax * 2,
     maxBackpressure: limits.socketBufferBytesMax,
     closeOnBackpressureLimit: true,
-    idleTimeout: idleTimeoutSec(options.heartbeatMs),
-    sendPingsAutomatically: true,
+    // The session knows what each client negotiated, and how long one may take to log in; the transport would cut off who is slower.
+    idleTimeout: 0,
+    sendPingsAutomatically: false,
     // Synchronous: req and context do not outlive the call. Authentication is in the first frame.
     upgrade: (res, req, context) =>
       handle(() => {

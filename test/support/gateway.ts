@@ -175,7 +175,6 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     host: '127.0.0.1',
     port: 0,
     origins: options.origins ?? null,
-    heartbeatMs,
     staticFolder: options.staticFolder ?? '/nonexistent',
     gatewayId,
     clock,

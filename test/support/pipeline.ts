@@ -136,7 +136,6 @@ export async function startPipeline(gateways = 3, windows = defaultWindows): Pro
         host: '127.0.0.1',
         port: 0,
         origins: null,
-        heartbeatMs: 60_000,
         staticFolder: '/nonexistent',
         gatewayId: `gw-${i}`,
         clock,
