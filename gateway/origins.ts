@@ -3,11 +3,16 @@
 const LOCAL = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/
 
 /**
- * `origin` as sent, '' when absent (no browser). Compared exactly: browsers write it in one way only. Without an allow-list
- * the same origin and pages on this machine may.
+ * `origin` as sent, '' when absent. Compared exactly: browsers write it in one way only. Without an allow-list the same origin and
+ * pages on this machine may. Without an origin only what is no browser may: a browser that hides it would be let in as anyone.
  */
-export function originAllowed(origin: string, host: string, allowed: readonly string[] | null): boolean {
-  if (origin === '') return true
+export function originAllowed(
+  origin: string,
+  host: string,
+  allowed: readonly string[] | null,
+  isBrowser: boolean,
+): boolean {
+  if (origin === '') return !isBrowser
   if (allowed) return allowed.includes(origin)
   return origin === `https://${host}` || origin === `http://${host}` || LOCAL.test(origin)
 }

@@ -2,6 +2,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import type { Networks } from '../../infra/networks.ts'
 import type { Logger } from '../../schemas/ports.ts'
+import { originAllowed } from '../origins.ts'
 import { clientAddress } from './proxies.ts'
 
 const text = new TextDecoder()
@@ -11,6 +12,15 @@ const RETRY_AFTER_SEC = '1'
 /** `trusted`: proxies whose X-Forwarded-For is believed. */
 export const addressOf = (res: HttpResponse, req: HttpRequest, trusted: Networks): string =>
   clientAddress(text.decode(res.getRemoteAddressAsText()), req.getHeader('x-forwarded-for'), trusted)
+
+/** Browsers send Sec-Fetch-* with every request, and no page can forge or leave them out. */
+export const mayCome = (req: HttpRequest, origins: readonly string[] | null): boolean =>
+  originAllowed(
+    req.getHeader('origin'),
+    req.getHeader('host'),
+    origins,
+    req.getHeader('sec-fetch-site') !== '',
+  )
 
 export function plain(res: HttpResponse, status: string, body: string): void {
   res.cork(() => {

@@ -7,9 +7,8 @@ import type { Networks } from '../../infra/networks.ts'
 import { type CodeName, codes } from '../../schemas/codes.ts'
 import { limits } from '../../schemas/limits.ts'
 import type { Logger } from '../../schemas/ports.ts'
-import { originAllowed } from '../origins.ts'
 import type { Addresses } from './addresses.ts'
-import { addressOf } from './http.ts'
+import { addressOf, mayCome } from './http.ts'
 import { parsePoll, refusalBody } from './poll-body.ts'
 import type { PollSessions, Reply } from './poll-sessions.ts'
 
@@ -40,7 +39,7 @@ export function pollingRoutes(app: TemplatedApp, options: PollingOptions): void 
 
   function exchangeOf(res: HttpResponse, req: HttpRequest): Exchange | null {
     const origin = req.getHeader('origin')
-    const allowed = originAllowed(origin, req.getHeader('host'), options.origins)
+    const allowed = mayCome(req, options.origins)
     let gone: (() => void) | null = () => {}
     res.onAborted(() => {
       const tell = gone
@@ -127,7 +126,7 @@ export function pollingRoutes(app: TemplatedApp, options: PollingOptions): void 
   app.options('/poll', (res, req) => {
     res.onAborted(() => {})
     const origin = req.getHeader('origin')
-    const allowed = origin !== '' && originAllowed(origin, req.getHeader('host'), options.origins)
+    const allowed = origin !== '' && mayCome(req, options.origins)
     res.cork(() => {
       res.writeStatus(allowed ? '204 No Content' : '403 Forbidden').writeHeader('vary', 'origin')
       if (allowed)

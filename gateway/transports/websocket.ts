@@ -7,9 +7,8 @@ import { SUBPROTOCOL_AVRO, SUBPROTOCOL_JSON } from '../../schemas/protocol.ts'
 import type { Connection, Socket } from '../connections.ts'
 import type { Subprotocol } from '../frames/frame-codec.ts'
 import type { Hub } from '../hub.ts'
-import { originAllowed } from '../origins.ts'
 import type { Addresses, AddressSeat } from './addresses.ts'
-import { addressOf, guarded, plain } from './http.ts'
+import { addressOf, guarded, mayCome, plain } from './http.ts'
 
 export interface WebSocketOptions {
   readonly hub: Hub
@@ -42,8 +41,7 @@ export function webSocketRoute(app: TemplatedApp, options: WebSocketOptions): vo
   function refusalOf(res: HttpResponse, req: HttpRequest): string | null {
     if (!options.accepting()) return '503 Service Unavailable'
     if (req.getHeader('sec-websocket-version') !== '13') return '426 Upgrade Required'
-    if (!originAllowed(req.getHeader('origin'), req.getHeader('host'), options.origins))
-      return '403 Forbidden'
+    if (!mayCome(req, options.origins)) return '403 Forbidden'
     if (subprotocolOf(req.getHeader('sec-websocket-protocol')) === null) return '400 Bad Request'
     if (addresses.isFull(addressOf(res, req, options.trusted))) return '429 Too Many Requests'
     return null

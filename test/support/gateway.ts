@@ -13,7 +13,7 @@ import { createAddresses } from '../../gateway/transports/addresses.ts'
 import { type OmtpPort, openOmtpPort } from '../../gateway/transports/omtp.ts'
 import { openPublicPort } from '../../gateway/transports/public-port.ts'
 import { systemClock } from '../../infra/clock.ts'
-import { silentLog } from '../../infra/log.ts'
+import { type Log, silentLog } from '../../infra/log.ts'
 import { createMemoryLog } from '../../infra/memory/log.ts'
 import { createMemoryOnlineMap, type MemoryOnlineMap } from '../../infra/memory/online-map.ts'
 import { createMemorySignalBus } from '../../infra/memory/signal-bus.ts'
@@ -123,6 +123,7 @@ export interface TestGatewayOptions {
   readonly keys?: KeySource
   readonly online?: MemoryOnlineMap
   readonly bus?: SignalBus
+  readonly log?: Log
   readonly tls?: { readonly certFile: string; readonly keyFile: string }
 }
 
@@ -157,7 +158,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     ...(options.quotas ? { quotas: options.quotas } : {}),
     ...(options.loginHook ? { loginHook: options.loginHook } : {}),
     clock,
-    log: silentLog,
+    log: options.log ?? silentLog,
     metrics: createMetrics(),
     random: () => 0.5,
     defer: setImmediate,
@@ -184,7 +185,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     ready: gateway.ready,
     addresses,
     trusted,
-    log: silentLog,
+    log: options.log ?? silentLog,
   })
   const omtp = await openOmtpPort({
     host: '127.0.0.1',
@@ -194,7 +195,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     addresses,
     trusted,
     clock: options.omtpClock ?? clock,
-    log: silentLog,
+    log: options.log ?? silentLog,
   })
   const appender = await store.appender('test')
   const seen: Command[] = []
