@@ -18,6 +18,8 @@ const sendEveryMs = 100
 const quietMs = 15_000
 const deadMs = 15_000
 const backMsMax = 10_000
+/** Long enough for everyone to notice. */
+const noticeMs = 6_000
 const settleMsMax = 30_000
 const streamModules = [
   '/usr/lib/nginx/modules/ngx_stream_module.so',
@@ -84,12 +86,12 @@ try {
     void from.client.send({ to: to.user, text }).then(() => sent.set(text, to.user))
   }, sendEveryMs)
   await sleep(quietMs)
-  const spread = nodes.map(({ port }) => connectionsOf(port))
+  const spread = nodes.map(({ port, omtpPort }) => connectionsOf(port) + connectionsOf(omtpPort))
   const killedMs = performance.now()
   for (const person of people) person.lastOnlineMs = 0
   await gateway.kill()
   say('gw-2 was killed')
-  while (people.some(({ online }) => !online()) || performance.now() - killedMs < 500) {
+  while (people.some(({ online }) => !online()) || performance.now() - killedMs < noticeMs) {
     if (performance.now() - killedMs > backMsMax) break
     await sleep(20)
   }
