@@ -4,12 +4,14 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { type Cast, conformance, failuresIn, table } from './run.ts'
 import { type Member, type Role, roles } from './stage.ts'
+import { omtpDeflated, omtpJson, omtpProtobuf } from './wires/omtp.ts'
 import { longPolling, shortPolling } from './wires/polling.ts'
 import { webSocketAvro, webSocketJson } from './wires/websocket.ts'
 import type { Wire } from './wires/wire.ts'
 
 interface Flags {
   readonly url?: string
+  readonly omtp?: string
   readonly poll?: string
   readonly tokenCommand?: string
   readonly tokens?: string
@@ -21,6 +23,7 @@ const flags = new Command('conformance')
     'One scripted conversation on each transport, by clients that know nothing but docs/protocol: whether a server speaks it, and the same on all.',
   )
   .option('--url <address>', 'ws(s)://…/ws')
+  .option('--omtp <address>', 'host:port')
   .option('--poll <address>', 'http(s)://…/poll')
   .option('--token-command <command>', 'prints a token of a user; {user} stands for the user')
   .option('--tokens <file>', 'JSON {user: token}: four users for each transport who have never talked')
@@ -62,12 +65,13 @@ function castOf(): Cast {
   }
 }
 
-const { url, poll } = flags
+const { url, omtp, poll } = flags
 const wires: Wire[] = [
   ...(url === undefined ? [] : [webSocketJson(url), webSocketAvro(url)]),
+  ...(omtp === undefined ? [] : [omtpJson(omtp), omtpDeflated(omtp), omtpProtobuf(omtp)]),
   ...(poll === undefined ? [] : [longPolling(poll), shortPolling(poll)]),
 ]
-if (wires.length === 0) refuse('Give --url, --poll, or several.')
+if (wires.length === 0) refuse('Give --url, --omtp, --poll, or several.')
 const { drainCommand } = flags
 const results = await conformance(wires, castOf(), {
   passed: (transport, name, failure) =>

@@ -10,6 +10,7 @@ import { createRevocations } from '../../gateway/tokens/revocations.ts'
 import type { Right } from '../../gateway/tokens/verdict.ts'
 import { verifier } from '../../gateway/tokens/verifier.ts'
 import { createAddresses } from '../../gateway/transports/addresses.ts'
+import { openOmtpPort } from '../../gateway/transports/omtp.ts'
 import { openPublicPort } from '../../gateway/transports/public-port.ts'
 import { systemClock } from '../../infra/clock.ts'
 import { silentLog } from '../../infra/log.ts'
@@ -53,6 +54,8 @@ export interface Person extends RawClient {
 export interface Pipeline {
   /** Gateways to connect to. */
   readonly urls: readonly string[]
+  /** The same gateways' OMTP ports, as host:port. */
+  readonly omtp: readonly string[]
   readonly redis: RedisPort
   readonly fanout: FanoutStats
   /** Of each gateway. */
@@ -132,6 +135,8 @@ export async function startPipeline(gateways = 3, windows = defaultWindows): Pro
         failed,
         fenced() {},
       })
+      const addresses = createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax)
+      const trusted = networksOf([])
       const port = await openPublicPort({
         host: '127.0.0.1',
         port: 0,
@@ -142,17 +147,28 @@ export async function startPipeline(gateways = 3, windows = defaultWindows): Pro
         tls: null,
         secretName: () => randomUUID(),
         hub: gateway.hub,
-        addresses: createAddresses(limits.connectionsPerAddressMax, limits.loginsPendingPerAddressMax),
-        trusted: networksOf([]),
+        addresses,
+        trusted,
         log: silentLog,
       })
-      return { gateway, port }
+      const omtp = await openOmtpPort({
+        host: '127.0.0.1',
+        port: 0,
+        tls: null,
+        hub: gateway.hub,
+        addresses,
+        trusted,
+        clock,
+        log: silentLog,
+      })
+      return { gateway, port, omtp }
     }),
   )
   const urls = started.map(({ port }) => `ws://127.0.0.1:${port.port}/ws`)
 
   return {
     urls,
+    omtp: started.map(({ omtp }) => `127.0.0.1:${omtp.port}`),
     redis,
     fanout: fanout.stats,
     counters: started.map(({ gateway }) => gateway.counters),
@@ -168,11 +184,13 @@ export async function startPipeline(gateways = 3, windows = defaultWindows): Pro
     },
     async drain(i) {
       started[i]?.port.stopAccepting()
+      started[i]?.omtp.stopAccepting()
       await started[i]?.gateway.drain()
     },
     async stop() {
-      for (const { gateway, port } of started) {
+      for (const { gateway, port, omtp } of started) {
         port.stopAccepting()
+        omtp.close()
         port.close()
         await gateway.stop(true)
       }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { itemOf } from '../line.ts'
 import { check, type Stage, textOf } from '../stage.ts'
 import type { Frame } from '../wires/wire.ts'
@@ -82,8 +83,8 @@ export const chat: readonly Case[] = [
         check(answer.code === code, `answered ${String(answer.code)}, not ${code}`)
         answers.push(stage.plain(answer))
       }
-      const late = await stage.tell(alice, say(stage, 'x'), 'no-uuid')
-      check(late.code === 'pack_id_invalid', `a packId that is none: ${String(late.code)}`)
+      const late = await stage.tell(alice, say(stage, 'x'), randomUUID())
+      check(late.code === 'pack_id_invalid', `a packId that is no UUIDv7: ${String(late.code)}`)
       const after = await stage.act(alice, say(stage, 'after'), [bob])
       check(after.answer.seq === Number(before.answer.seq) + 1, 'a refused command has spent a seq')
       return [answers, after.seen]

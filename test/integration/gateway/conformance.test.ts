@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { mintToken } from '../../../gateway/tokens/mint.ts'
 import { cases, conformance, failuresIn, table } from '../../conformance/run.ts'
 import { type Member, type Role, roles } from '../../conformance/stage.ts'
+import { omtpDeflated, omtpJson, omtpProtobuf } from '../../conformance/wires/omtp.ts'
 import { longPolling, shortPolling } from '../../conformance/wires/polling.ts'
 import { webSocketAvro, webSocketJson } from '../../conformance/wires/websocket.ts'
 import type { Frame, Wire } from '../../conformance/wires/wire.ts'
@@ -24,7 +25,7 @@ const cast = async (transport: string) => {
 }
 const addresses = () => {
   const [url = ''] = world.urls
-  return { url, poll: url.replace(/^ws/, 'http').replace(/ws$/, 'poll') }
+  return { url, omtp: world.omtp[0] as string, poll: url.replace(/^ws/, 'http').replace(/ws$/, 'poll') }
 }
 
 /** A server with a defect, as a client sees it. */
@@ -58,8 +59,11 @@ it('a server that leaves out, changes or doubles something is caught', async () 
 })
 
 it('one scripted conversation gives the same events on every transport', async () => {
-  const { url, poll } = addresses()
-  const wires = [webSocketJson(url), webSocketAvro(url), longPolling(poll), shortPolling(poll)]
+  const { url, omtp, poll } = addresses()
+  const wires = [
+    ...[webSocketJson(url), webSocketAvro(url), longPolling(poll), shortPolling(poll)],
+    ...[omtpJson(omtp), omtpDeflated(omtp), omtpProtobuf(omtp)],
+  ]
   const other = (transport: string) => cast(`again-${transport}`)
   const results = await conformance(wires, other, { drain: () => void world.drain(0) })
   const names = wires.map(({ name }) => name)

@@ -1,6 +1,6 @@
 /** The SDK over every transport, through networks that lose acks, answers and connections, and through one that blocks WebSockets. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Client, Message } from '../../../client/api.ts'
+import type { Client, ConnectOptions, Message } from '../../../client/api.ts'
 import { connectWith } from '../../../client/client.ts'
 import { randomBytes } from '../../../client/pack-id.ts'
 import { sharedClock } from '../../../client/timers.ts'
@@ -62,13 +62,18 @@ interface Device {
 
 async function deviceOf(
   user: string,
-  options: { urls: readonly string[]; codec?: 'json' | 'avro'; random?: Random; ackLoss?: number },
+  options: {
+    urls: readonly string[]
+    how?: Pick<ConnectOptions, 'codec' | 'omtp'>
+    random?: Random
+    ackLoss?: number
+  },
 ): Promise<Device> {
-  const { urls, codec = 'json', random = createRandom(1), ackLoss = 0 } = options
+  const { urls, how = {}, random = createRandom(1), ackLoss = 0 } = options
   const heard: Message[] = []
   const token = await mintToken(secret, user, 86_400)
   const deps = { clock: hurried, random: random.next, fetch: globalThis.fetch }
-  const ways = await waysFor({ url: urls, token, codec }, deps)
+  const ways = await waysFor({ url: urls, token, ...how }, deps)
   const device = { heard, lostAcks: 0 }
   const me = await connectWith(
     {
@@ -99,20 +104,28 @@ const seqsOf = ({ heard }: Device, conversationId: string) =>
   heard.filter((message) => message.conversationId === conversationId).map(({ seq }) => seq)
 const upTo = (count: number, from = 1) => Array.from({ length: count }, (_, i) => from + i)
 
+const publicPorts = () => world.urls.map(portOf)
+const omtpPorts = () => world.omtp.map((address) => Number(address.split(':')[1]))
 const transports = [
-  ['WebSocket with JSON', (port: number) => `ws://127.0.0.1:${port}/ws`, 'json'],
-  ['WebSocket with Avro', (port: number) => `ws://127.0.0.1:${port}/ws`, 'avro'],
-  ['polling', (port: number) => `http://127.0.0.1:${port}/poll`, 'json'],
+  ['WebSocket with JSON', publicPorts, (port: number) => `ws://127.0.0.1:${port}/ws`, { codec: 'json' }],
+  ['WebSocket with Avro', publicPorts, (port: number) => `ws://127.0.0.1:${port}/ws`, { codec: 'avro' }],
+  ['polling', publicPorts, (port: number) => `http://127.0.0.1:${port}/poll`, {}],
+  [
+    'OMTP with Protobuf',
+    omtpPorts,
+    (port: number) => `omtp://127.0.0.1:${port}`,
+    { omtp: { encoding: 'protobuf', compress: true } },
+  ],
 ] as const
 
 describe('with one ack in twenty lost and connections that break at random', () => {
-  it.each(transports)('everything arrives once and in order by %s', async (name, addressOf, codec) => {
+  it.each(transports)('everything arrives once and in order by %s', async (name, ports, addressOf, how) => {
     const seed = Number(process.env.SEED ?? 20)
     const random = createRandom(seed)
-    const proxies = await Promise.all(world.urls.map((url) => badProxy(portOf(url), random.next)))
+    const proxies = await Promise.all(ports().map((port) => badProxy(port, random.next)))
     const urls = proxies.map(({ port }) => addressOf(port))
     const users = ['a', 'b', 'c'].map((user) => `${user}-${name.replaceAll(' ', '-')}`)
-    const lossy = { urls, codec, random, ackLoss: 0.05 }
+    const lossy = { urls, how, random, ackLoss: 0.05 }
     const people = await Promise.all(users.map((user) => deviceOf(user, lossy)))
     const [a, b, c] = people as [Device, Device, Device]
     const { conversationId } = await a.me.createGroup({ name: 'Team', members: users.slice(1) })
@@ -189,7 +202,7 @@ describe('where WebSockets are blocked', () => {
   it('a client that has never come through before gets online by polling', async () => {
     const proxy = await badProxy(portOf(world.urls[0] as string))
     proxy.blockUpgrades(true)
-    const far = await deviceOf('never', { urls: [`ws://127.0.0.1:${proxy.port}/ws`], codec: 'avro' })
+    const far = await deviceOf('never', { urls: [`ws://127.0.0.1:${proxy.port}/ws`], how: { codec: 'avro' } })
     await far.me.send({ to: 'near', text: 'here' })
     expect(proxy.counts.upgraded).toBe(0)
     await far.me.close()
