@@ -1,6 +1,7 @@
 /** A gateway on the log in memory with real sockets, the other roles played by the test. */
 
 import { randomUUID } from 'node:crypto'
+import type { DevicePolicy } from '../../gateway/devices.ts'
 import { startGateway } from '../../gateway/gateway.ts'
 import type { LoginHook } from '../../gateway/login-hook.ts'
 import type { QuotaSettings } from '../../gateway/quotas.ts'
@@ -19,6 +20,7 @@ import { createMemoryOnlineMap, type MemoryOnlineMap } from '../../infra/memory/
 import { createMemorySignalBus } from '../../infra/memory/signal-bus.ts'
 import { createMetrics } from '../../infra/metrics.ts'
 import { networksOf } from '../../infra/networks.ts'
+import type { OnlineMap } from '../../infra/redis/online-map.ts'
 import type { SignalBus } from '../../infra/redis/signal-bus.ts'
 import type { ReadModels } from '../../projections/reads.ts'
 import { seal } from '../../schemas/avro.ts'
@@ -99,7 +101,8 @@ export interface TestGateway {
   commandsOnce(count: number): Promise<Command[]>
   /** As fan-out would. */
   deliver(part: Partial<Delivery>): Promise<void>
-  stop(): Promise<void>
+  /** `leave`: false as when a newer process has its id. */
+  stop(leave?: boolean): Promise<void>
 }
 
 export interface TestGatewayOptions {
@@ -121,9 +124,10 @@ export interface TestGatewayOptions {
   readonly loginsPendingPerAddress?: number
   /** Default: the secret's. */
   readonly keys?: KeySource
-  readonly online?: MemoryOnlineMap
+  readonly online?: OnlineMap
   readonly bus?: SignalBus
   readonly log?: Log
+  readonly devicePolicy?: DevicePolicy
   readonly tls?: { readonly certFile: string; readonly keyFile: string }
 }
 
@@ -132,7 +136,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   const store = options.store ?? createMemoryLog(systemClock)
   const admin = await store.admin()
   await admin.ensureTopics(sharedTopics(PARTITIONS))
-  const online = options.online ?? createMemoryOnlineMap()
+  const online = (options.online ?? createMemoryOnlineMap()) as MemoryOnlineMap
   const gatewayId = options.gatewayId ?? 'gw-test'
   const boot = options.boot ?? 'boot00001'
   const heartbeatMs = options.heartbeatMs ?? 60_000
@@ -145,6 +149,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     heartbeatMs,
     store,
     online,
+    ...(options.devicePolicy === undefined ? {} : { devicePolicy: options.devicePolicy }),
     bus: options.bus ?? createMemorySignalBus(),
     reads: options.reads ?? fakeReads,
     tokens: createVerifier({
@@ -247,11 +252,11 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       const value = seal(records.Delivery, delivery)
       await appender.append(topics.deliveries(gatewayId), 0, { key: delivery.stream, value })
     },
-    async stop() {
+    async stop(leave = true) {
       publicPort.stopAccepting()
       publicPort.close()
       omtp.close()
-      await gateway.stop(true)
+      await gateway.stop(leave)
       await reader.stop()
       await appender.close()
       await admin.close()
