@@ -5,6 +5,7 @@ import { benchGroups, type GroupsFlags } from './groups/run.ts'
 import { benchIsolation, type IsolationFlags } from './isolation/run.ts'
 import { benchOffline, type OfflineFlags } from './offline/run.ts'
 import { benchRates, type RatesFlags } from './rates.ts'
+import { benchRooms, type RoomsFlags } from './rooms/run.ts'
 
 /** Long enough for the broker's just-in-time compiler to be done with what is hot. */
 const WARM_UP_SECONDS = 20
@@ -49,6 +50,18 @@ program
   .addHelpText('after', PLATFORM)
   .action(async (flags: GroupsFlags) => {
     process.exitCode = await benchGroups(flags)
+  })
+program
+  .command('rooms')
+  .description('Everyone in one live room: deliveries per second, how late, and what is skipped.')
+  .option('--connections <n>', 'connections in the room', positive, 10_000)
+  .option('--rate <n>', 'messages per second', positive, 20)
+  .option('--seconds <n>', 'length of the measured run', positive, 20)
+  .option('--bytes <n>', 'bytes of text in a message', positive, 100)
+  .option('--loaders <n>', 'processes of listeners', positive, 1)
+  .addHelpText('after', PLATFORM)
+  .action(async (flags: RoomsFlags) => {
+    process.exitCode = await benchRooms(flags)
   })
 program
   .command('archive')

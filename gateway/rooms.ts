@@ -55,6 +55,8 @@ export interface RoomsOptions {
   distrust(): void
 }
 
+type Show = (connection: Connection) => void
+
 interface Room {
   readonly conversationId: string
   readonly lane: Lane
@@ -70,6 +72,8 @@ interface Room {
   /** When nobody was seen in it first; 0: somebody is. */
   emptySince: number
   startedAt: number
+  /** What sending the last frame took of this process's time, without what others had in between. */
+  busyMs: number
   /** It will be sent by itself. */
   isDue: boolean
 }
@@ -112,6 +116,7 @@ export function createRooms(options: RoomsOptions): Rooms {
       interestUntil: 0,
       emptySince: 0,
       startedAt: Number.NEGATIVE_INFINITY,
+      busyMs: 0,
       isDue: false,
     }
     rooms.set(conversationId, room)
@@ -205,41 +210,43 @@ export function createRooms(options: RoomsOptions): Rooms {
     options.defer(() => {
       room.isDue = false
       room.startedAt = clock.now()
+      room.busyMs = 0
       const batch = cut(room.lane)
       if (!batch) return sendNext()
-      const connections = [...room.seats]
-      sendSlice(batch, connections, 0, encoder(room.conversationId, batch), () => rest(room))
+      sendSlice(room, [...room.seats], shower(room, batch))
     })
   }
 
   /** As long as the sending took: rooms have half of this process at the most. */
-  function rest({ startedAt }: Room): void {
-    const tookMs = clock.now() - startedAt
-    if (tookMs <= REST_MS_MIN) sendNext()
-    else clock.after(Math.min(tookMs, REST_MS_MAX), sendNext)
+  function rest({ busyMs }: Room): void {
+    if (busyMs <= REST_MS_MIN) sendNext()
+    else clock.after(Math.min(busyMs, REST_MS_MAX), sendNext)
   }
 
-  function sendSlice(
-    batch: Batch,
-    connections: readonly Connection[],
-    from: number,
-    bytesFor: (connection: Connection, part: { from: number; skipped: number }) => Buffer,
-    done: () => void,
-  ): void {
-    for (const connection of connections.slice(from, from + sliceMax)) {
+  function sendSlice(room: Room, connections: readonly Connection[], show: Show): void {
+    const fromMs = clock.now()
+    for (const connection of connections.slice(0, sliceMax)) show(connection)
+    room.busyMs += clock.now() - fromMs
+    if (stopped || connections.length <= sliceMax) rest(room)
+    else options.defer(() => sendSlice(room, connections.slice(sliceMax), show))
+  }
+
+  /** Shows a connection its part, or passes it by: it is told with its next frame. */
+  function shower({ conversationId }: Room, batch: Batch): Show {
+    const bytesFor = encoder(conversationId, batch)
+    return (connection) => {
       const { room: seat, socket } = connection
-      const part = seat && partFor(batch, seat)
-      if (!part || !socket || seat.conversationId !== batch.items[0]?.conversationId) continue
+      if (!seat || !socket || seat.conversationId !== conversationId) return
+      const part = partFor(batch, seat)
+      if (!part) return
       if (socket.buffered() > limits.roomSocketBufferBytesMax) {
         counters.roomFramesSkipped += 1
-        continue
+        return
       }
       seat.last = batch.upTo
       counters.roomFrames += 1
       outbox.writeNow(connection, bytesFor(connection, part))
     }
-    if (stopped || from + sliceMax >= connections.length) done()
-    else options.defer(() => sendSlice(batch, connections, from + sliceMax, bytesFor, done))
   }
 
   async function refreshChunk(chunk: readonly Room[]): Promise<void> {

@@ -209,7 +209,7 @@ export const limits = {
   roomCommandsPerSecondPerGatewayMax: 200,
   roomCommandsBurstPerGatewayMax: 400,
   /** Messages of a room that come closer together than this leave as one frame. */
-  roomWindowMs: 50,
+  roomWindowMs: 25,
   /** The newest that one frame holds; the rest is skipped, and that is said. */
   roomItemsPerFrameMax: 50,
   roomFrameBytesMax: 65_536,
