@@ -6,6 +6,7 @@ import { benchIsolation, type IsolationFlags } from './isolation/run.ts'
 import { benchOffline, type OfflineFlags } from './offline/run.ts'
 import { benchRates, type RatesFlags } from './rates.ts'
 import { benchRooms, type RoomsFlags } from './rooms/run.ts'
+import { benchStorm, type StormFlags } from './storm/run.ts'
 
 /** Long enough for the broker's just-in-time compiler to be done with what is hot. */
 const WARM_UP_SECONDS = 20
@@ -62,6 +63,18 @@ program
   .addHelpText('after', PLATFORM)
   .action(async (flags: RoomsFlags) => {
     process.exitCode = await benchRooms(flags)
+  })
+program
+  .command('storm')
+  .description('A crowd loses its connections at once and comes back, while others who stayed go on talking.')
+  .option('--crowd <n>', 'connections that are cut', positive, 5_000)
+  .option('--stay <n>', 'connections that stay, in pairs', positive, 100)
+  .option('--rate <n>', 'messages per second among those', positive, 50)
+  .option('--seconds <n>', 'length of a measured run', positive, 20)
+  .option('--within <n>', 'seconds in which all must be back', positive, 30)
+  .addHelpText('after', PLATFORM)
+  .action(async (flags: StormFlags) => {
+    process.exitCode = await benchStorm(flags)
   })
 program
   .command('archive')

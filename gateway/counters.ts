@@ -50,6 +50,8 @@ export interface Counters {
   activityDropped: number
   opened: number
   loggedIn: number
+  /** Logins that were told to come again, as too many waited. */
+  loginsTurnedAway: number
   socketsDropped: number
   /** Refused for the rate of their user or address. */
   commandsOverRate: number
@@ -99,6 +101,7 @@ export const newCounters = (): Counters => ({
   activityDropped: 0,
   opened: 0,
   loggedIn: 0,
+  loginsTurnedAway: 0,
   socketsDropped: 0,
   commandsOverRate: 0,
   readsOverRate: 0,

@@ -243,6 +243,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       gateway_online_records_ahead: registry.recordsAhead(),
       gateway_login_records_waiting: activity.waiting(),
       gateway_announced: registry.announced() ? 1 : 0,
+      gateway_logins_waiting: hub.loginsWaiting(),
       gateway_channels: channels.size(),
       gateway_revocations: revocations.size(),
       gateway_rooms: rooms.rooms(),

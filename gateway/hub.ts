@@ -14,6 +14,7 @@ import { type Connection, type Connections, mayObserve, type Origin, type Socket
 import type { Counters } from './counters.ts'
 import { frameCodecs } from './frames/codecs.ts'
 import { type FrameCodec, type Subprotocol, unreadable } from './frames/frame-codec.ts'
+import { createGate } from './gate.ts'
 import type { Kicks } from './kicks.ts'
 import type { LoginHook } from './login-hook.ts'
 import type { Outbox } from './outbox.ts'
@@ -79,6 +80,7 @@ export interface Hub {
   send(connection: Connection, frame: ServerFrame): void
   /** Tells these clients, within spreadMsMax, that pushes may have been lost. */
   resync(connections: Iterable<Connection>): void
+  loginsWaiting(): number
   stop(): void
 }
 
@@ -86,6 +88,7 @@ export function createHub(options: HubOptions): Hub {
   const { clock, connections, counters, outbox, quotas } = options
   const wheel: Wheel = createWheel(clock, tick)
   const resyncTicksMax = Math.max(1, Math.round(limits.spreadMsMax / TICK_MS))
+  const gate = createGate<Connection>(limits.loginsAtOnceMax, limits.loginsWaitingMax)
   let opened = 0
 
   function input(connection: Connection, given: Input): void {
@@ -163,12 +166,25 @@ export function createHub(options: HubOptions): Hub {
         ask(connection, effect)
         return
       case 'enter':
-        enter(connection, effect)
+        atGate(connection, () => enter(connection, effect))
         return
       case 'close':
         close(connection, effect.code)
         return
     }
+  }
+
+  /** Logins cost most of all: in a storm they take turns, and those who are logged in are served between them. */
+  function atGate(connection: Connection, go: () => void): void {
+    const goIn = (): void => {
+      // A store that does not answer holds nobody else up: what it waits for costs this process nothing.
+      clock.after(limits.loginTurnMsMax, () => gate.leave(connection))
+      go()
+    }
+    if (gate.pass(connection, goIn)) return
+    counters.loginsTurnedAway += 1
+    const retryAfterMs = Math.round((0.2 + 0.8 * options.random()) * limits.loginsReturnMsMax)
+    input(connection, { kind: 'refused', code: 'overloaded', retryAfterMs })
   }
 
   function verify(connection: Connection, token: string): void {
@@ -178,7 +194,11 @@ export function createHub(options: HubOptions): Hub {
       input(connection, { kind: 'refused', code: 'rate_limited', retryAfterMs })
       return
     }
-    void options.tokens.verify(token).then((verdict) => input(connection, { kind: 'verified', verdict }))
+    atGate(
+      connection,
+      () =>
+        void options.tokens.verify(token).then((verdict) => input(connection, { kind: 'verified', verdict })),
+    )
   }
 
   /** Over that of its user; then the command is answered already. */
@@ -219,6 +239,8 @@ export function createHub(options: HubOptions): Hub {
       input(connection, { kind: 'asked', answer: { decision: 'allow' } })
       return
     }
+    // It may take long, and not of this process's time.
+    gate.leave(connection)
     const { userId, device, proof } = effect
     void loginHook({ userId, ...device, ...connection.origin, proof }).then((answer) =>
       input(connection, { kind: 'asked', answer }),
@@ -250,6 +272,7 @@ export function createHub(options: HubOptions): Hub {
     await options.channelUsers.enter(userId)
     if (connection.session.phase !== 'entering') return
     counters.loggedIn += 1
+    gate.leave(connection)
     connection.socket?.entered()
     options.presence.changed(userId)
     options.activity.connected(connection, connection.session.heartbeatMs)
@@ -270,6 +293,7 @@ export function createHub(options: HubOptions): Hub {
     connection.session = { phase: 'closed' }
     connection.push = null
     connection.out = null
+    gate.leave(connection)
     if (!connections.byId(connection.id)) return
     wheel.remove(connection)
     connections.remove(connection)
@@ -353,6 +377,7 @@ export function createHub(options: HubOptions): Hub {
       for (const connection of which)
         if (connection.resyncIn === 0) connection.resyncIn = 1 + Math.floor(options.random() * resyncTicksMax)
     },
+    loginsWaiting: gate.waiting,
     stop: () => wheel.stop(),
   }
 }

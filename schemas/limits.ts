@@ -120,6 +120,12 @@ export const limits = {
   ackTimeoutMs: 10_000,
   resendsMax: 3,
   loginTimeoutMs: 5_000,
+  /** Logins that a gateway is at work on at once, those that wait for it, and how long the rest is asked to stay away. */
+  loginsAtOnceMax: 16,
+  loginsWaitingMax: 4_000,
+  loginsReturnMsMax: 5_000,
+  /** A login that takes longer does not count any more. */
+  loginTurnMsMax: 100,
   heartbeatMsMin: 10_000,
   heartbeatMsMax: 600_000,
   connectionsPerUserMax: 32,

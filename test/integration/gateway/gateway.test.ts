@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parsePackId } from '../../../schemas/ids.ts'
+import { limits } from '../../../schemas/limits.ts'
 import {
   answerTo,
   eventBytes,
@@ -298,5 +299,23 @@ describe('draining', () => {
       expect(await client.closed).toMatchObject({ code: 4503 })
     }
     await leaving.stop()
+  })
+})
+
+describe('a storm of logins', () => {
+  it('lets all in by turns, and serves whoever is there', async () => {
+    const stormy = await startTestGateway({ gatewayId: 'gw-storm', boot: 'boot00009' })
+    const stayed = await rawClient(stormy.url)
+    stayed.login(await stormy.token('stayed'))
+    await stayed.next('welcome')
+    const count = limits.loginsAtOnceMax * 4
+    const crowd = await Promise.all(Array.from({ length: count }, () => rawClient(stormy.url)))
+    const tokens = await Promise.all(crowd.map((_, i) => stormy.token(`user-${i}`)))
+    for (const [i, client] of crowd.entries()) client.login(tokens[i] as string)
+    stayed.send({ type: 'ping', id: 1 })
+    await stayed.next('pong')
+    await Promise.all(crowd.map((client) => client.next('welcome')))
+    expect(stormy.gateway.levels().gateway_logins_waiting).toBe(0)
+    await stormy.stop()
   })
 })

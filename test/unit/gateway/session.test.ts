@@ -114,6 +114,14 @@ describe('a login', () => {
     expect(byeOf(given(login(), login()).effects)).toBe('already_logged_in')
   })
 
+  it('turned away for its number is told when to come again', () => {
+    const { effects } = given(login(), { kind: 'refused', code: 'overloaded', retryAfterMs: 3_000 })
+    expect(effects).toMatchObject([
+      { do: 'send', frame: { type: 'bye', code: 'overloaded', reconnectAfterMs: 3_000 } },
+      { do: 'close', code: 'overloaded' },
+    ])
+  })
+
   it('refused gets its code, and nothing that comes later counts', () => {
     const refused: Input = { kind: 'verified', verdict: { ok: false, code: 'token_expired' } }
     expect(byeOf(given(login(), refused).effects)).toBe('token_expired')
