@@ -63,8 +63,7 @@ export function jwksSource({ load, clock, random, log }: JwksOptions): KeySource
     } catch (error) {
       failures += 1
       const { message } = error as Error
-      if (failures === 1)
-        log.warn({ reason: message }, 'the key set cannot be read: the one before stays in use')
+      if (failures === 1) log.warn({ reason: message, inUse: set !== null }, 'the key set cannot be read')
     }
     if (!stopped) cancel = clock.after(nextMs(), () => void fetchSet())
   }

@@ -4,6 +4,7 @@ import { mintToken } from '../../../gateway/tokens/mint.ts'
 import { appendRevocation } from '../../../gateway/tokens/revoke.ts'
 import { silentLog } from '../../../infra/log.ts'
 import type { LogStore } from '../../../schemas/ports.ts'
+import { topics } from '../../../schemas/topics.ts'
 import {
   newPackId,
   secret,
@@ -80,6 +81,19 @@ describe('a revocation', () => {
     client.send({ type: 'ping', id: 1 })
     await client.next('pong')
     expect(await refusal(gateway, await earlier('alice'))).toBe('token_revoked')
+  })
+
+  it('that cannot be read stops nothing', async () => {
+    const gateway = await started()
+    const appender = await gateway.store.appender('test')
+    for (const value of [Buffer.from('no revocation'), Buffer.alloc(0), null])
+      await appender.append(topics.revocations, 0, { key: 'alice', value })
+    await appender.close()
+    await revoke(gateway.store, 'bob')
+    await until(() => gateway.gateway.levels().gateway_revocations === 1)
+    const later = await started({ store: gateway.store })
+    expect(await refusal(later, await earlier('bob'))).toBe('token_revoked')
+    await loggedIn(later, await later.token('alice'))
   })
 
   it('is known to a gateway that starts later before it takes its first login', async () => {
