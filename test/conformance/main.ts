@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { type Cast, conformance, failuresIn, table } from './run.ts'
 import { type Member, type Role, roles } from './stage.ts'
-import { omtpDeflated, omtpJson, omtpProtobuf } from './wires/omtp.ts'
+import { omtpDeflated, omtpJson, omtpProtobuf, omtpTars, omtpXml } from './wires/omtp.ts'
 import { longPolling, shortPolling } from './wires/polling.ts'
 import { webSocketAvro, webSocketJson } from './wires/websocket.ts'
 import type { Wire } from './wires/wire.ts'
@@ -68,7 +68,9 @@ function castOf(): Cast {
 const { url, omtp, poll } = flags
 const wires: Wire[] = [
   ...(url === undefined ? [] : [webSocketJson(url), webSocketAvro(url)]),
-  ...(omtp === undefined ? [] : [omtpJson(omtp), omtpDeflated(omtp), omtpProtobuf(omtp)]),
+  ...(omtp === undefined
+    ? []
+    : [omtpJson(omtp), omtpDeflated(omtp), omtpProtobuf(omtp), omtpXml(omtp), omtpTars(omtp)]),
   ...(poll === undefined ? [] : [longPolling(poll), shortPolling(poll)]),
 ]
 if (wires.length === 0) refuse('Give --url, --omtp, --poll, or several.')

@@ -29,7 +29,11 @@ export interface DecoderReport {
 const PER_CONNECTION = 500
 const CRASHES_SHOWN = 10
 
-export function fuzzDecoder(frames: number, random: Random, progress: (done: number) => void): DecoderReport {
+export async function fuzzDecoder(
+  frames: number,
+  random: Random,
+  progress: (done: number) => void,
+): Promise<DecoderReport> {
   const good = corpus()
   const collect = collector()
   const refused: Record<string, number> = {}
@@ -53,7 +57,11 @@ export function fuzzDecoder(frames: number, random: Random, progress: (done: num
   }
 
   for (let done = 0; done < frames; done++) {
-    if (done % PER_CONNECTION === 0) ({ framing, codec } = connection())
+    if (done % PER_CONNECTION === 0) {
+      ;({ framing, codec } = connection())
+      // zlib ends its streams in a later turn, as a gateway has them: all in one turn would look like a leak.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
     if (done === Math.floor(frames / 2)) {
       collect()
       heapMiddle = process.memoryUsage().heapUsed

@@ -25,7 +25,7 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 const mebibytes = (bytes: number): string => `${(bytes / 1_048_576).toFixed(1)} MiB`
 
 say(`seed ${seed}`)
-const decoder = fuzzDecoder(frames, createRandom(seed), (done) =>
+const decoder = await fuzzDecoder(frames, createRandom(seed), (done) =>
   say(`  ${done.toLocaleString('en')} frames`),
 )
 say(`decoder: ${decoder.frames.toLocaleString('en')} frames, ${decoder.perSecond.toLocaleString('en')}/s`)

@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import path from 'node:path'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import protobuf from 'protobufjs'
+import { tars, xml } from './omtp-xml-tars.ts'
 import { type Frame, fromJson, type Pipe, type PipeHandlers, type Wire, withoutNulls } from './wire.ts'
 
 const folder = path.resolve(import.meta.dirname, '../../../docs/protocol')
@@ -30,7 +31,7 @@ function rowsOf(table: string): Row[] {
   }))
 }
 
-interface Payload {
+export interface Payload {
   readonly flag: number
   encode(type: number, fields: Record<string, unknown>): Buffer
   decode(type: number, bytes: Buffer): Record<string, unknown>
@@ -196,3 +197,5 @@ export const omtpJson = (address: string): Wire => wire('omtp-json', address, js
 export const omtpDeflated = (address: string): Wire => wire('omtp-json-deflate', address, json, true)
 export const omtpProtobuf = (address: string): Wire =>
   wire('omtp-protobuf', address, protocolBuffers(), false)
+export const omtpXml = (address: string): Wire => wire('omtp-xml', address, xml(), true)
+export const omtpTars = (address: string): Wire => wire('omtp-tars', address, tars(), false)

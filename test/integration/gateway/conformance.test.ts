@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { mintToken } from '../../../gateway/tokens/mint.ts'
 import { cases, conformance, failuresIn, table } from '../../conformance/run.ts'
 import { type Member, type Role, roles } from '../../conformance/stage.ts'
-import { omtpDeflated, omtpJson, omtpProtobuf } from '../../conformance/wires/omtp.ts'
+import { omtpDeflated, omtpJson, omtpProtobuf, omtpTars, omtpXml } from '../../conformance/wires/omtp.ts'
 import { longPolling, shortPolling } from '../../conformance/wires/polling.ts'
 import { webSocketAvro, webSocketJson } from '../../conformance/wires/websocket.ts'
 import type { Frame, Wire } from '../../conformance/wires/wire.ts'
@@ -62,7 +62,7 @@ it('one scripted conversation gives the same events on every transport', async (
   const { url, omtp, poll } = addresses()
   const wires = [
     ...[webSocketJson(url), webSocketAvro(url), longPolling(poll), shortPolling(poll)],
-    ...[omtpJson(omtp), omtpDeflated(omtp), omtpProtobuf(omtp)],
+    ...[omtpJson(omtp), omtpDeflated(omtp), omtpProtobuf(omtp), omtpXml(omtp), omtpTars(omtp)],
   ]
   const other = (transport: string) => cast(`again-${transport}`)
   const results = await conformance(wires, other, { drain: () => void world.drain(0) })
