@@ -27,6 +27,7 @@ export interface Cluster {
   readonly redisLink: TcpProxy | null
   readonly roles: readonly RoleHandle[]
   readonly urls: readonly string[]
+  readonly omtpPorts: readonly number[]
   /** API ports of the gateways. */
   readonly apis: readonly string[]
   readonly secretFile: string
@@ -97,8 +98,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const config = requireServices(loadConfig(base), ['kafka', 'redis', 'clickhouse'])
     await patiently(() => setup(config, log))
     if (options.settings.redisLateMs > 0) await engines.redis.stop()
-    const ports = await freePorts(4)
+    const ports = await freePorts(6)
     const apis: string[] = []
+    const omtpPorts: number[] = []
     const urls: string[] = []
     const proxied = proxy.brokers.join(',')
     for (const kind of roleKinds)
@@ -107,16 +109,17 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         const env: Record<string, string> = { ...base, LONGWIRE_PROCESS_NAME: name }
         if (kind === 'gateway' || kind === 'sequencer') env.LONGWIRE_KAFKA = proxied
         if (kind === 'gateway') {
-          const [port = 0, apiPort = 0] = ports.slice((index - 1) * 2)
+          const [port = 0, apiPort = 0, omtpPort = 0] = ports.slice((index - 1) * 3)
           Object.assign(env, {
             LONGWIRE_GATEWAY_ID: `gw-${index}`,
             LONGWIRE_PORT: String(port),
             LONGWIRE_API_PORT: String(apiPort),
-            LONGWIRE_OMTP_PORT: '0',
+            LONGWIRE_OMTP_PORT: String(omtpPort),
             ...(hurtsLinks ? { LONGWIRE_HEARTBEAT_MS: String(heartbeatMs) } : {}),
           })
           if (hurtsLinks) links.push(await startTcpProxy(port))
           urls.push(`ws://127.0.0.1:${links.at(-1)?.port ?? port}/ws`)
+          omtpPorts.push(omtpPort)
           apis.push(`http://127.0.0.1:${apiPort}`)
         }
         const spec = {
@@ -140,7 +143,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       { debug() {}, info() {}, warn() {}, error() {} },
       systemClock,
     )
-    return { dir, engines, proxy, links, redisLink, roles, urls, apis, secretFile, store, stop }
+    return { dir, engines, proxy, links, redisLink, roles, urls, omtpPorts, apis, secretFile, store, stop }
   } catch (error) {
     await stop()
     throw error

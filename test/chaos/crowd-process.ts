@@ -5,7 +5,15 @@ import path from 'node:path'
 import { mintToken } from '../../gateway/tokens/mint.ts'
 import type { Cluster } from './cluster.ts'
 import type { CrowdConfig, CrowdStats } from './crowd/protocol.ts'
-import { type CrowdName, flapperName, flappers, type RunSettings, userName } from './settings.ts'
+import {
+  type CrowdName,
+  flapperName,
+  flappers,
+  fuzzerName,
+  fuzzers,
+  type RunSettings,
+  userName,
+} from './settings.ts'
 
 export interface Crowd {
   readonly name: CrowdName
@@ -18,17 +26,24 @@ const tokenTtlSec = 86_400
 const stopMsMax = 20_000
 
 /** Those who flap are users of their own; the deaf are devices of users who are sent much. */
-const usersOf = (name: CrowdName, settings: RunSettings): string[] =>
-  name === 'deaf'
-    ? Array.from({ length: settings.users }, (_, i) => userName(i))
-    : Array.from({ length: flappers }, (_, i) => flapperName(i))
+function usersOf(name: CrowdName, settings: RunSettings): string[] {
+  switch (name) {
+    case 'deaf':
+      return Array.from({ length: settings.users }, (_, i) => userName(i))
+    case 'flapping':
+      return Array.from({ length: flappers }, (_, i) => flapperName(i))
+    case 'fuzz':
+      return Array.from({ length: fuzzers }, (_, i) => fuzzerName(i))
+  }
+}
 
 export async function startCrowd(cluster: Cluster, settings: RunSettings, name: CrowdName): Promise<Crowd> {
   const secret = Buffer.from(readFileSync(cluster.secretFile, 'utf8').trim())
   const tokens: Record<string, string> = {}
   for (const user of usersOf(name, settings)) tokens[user] = await mintToken(secret, user, tokenTtlSec)
   const configFile = path.join(cluster.dir, `crowd-${name}.json`)
-  const config: CrowdConfig = { name, urls: cluster.urls, tokens, seed: settings.seed }
+  const { urls, omtpPorts } = cluster
+  const config: CrowdConfig = { name, urls, omtpPorts, tokens, seed: settings.seed }
   writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 })
   const out = openSync(path.join(cluster.dir, 'logs', `crowd-${name}.log`), 'a', 0o600)
   const child = spawn(process.execPath, [path.join(import.meta.dirname, 'crowd/main.ts'), configFile], {

@@ -176,7 +176,7 @@ function linkLines({ bites, crowds, online, settings }: RunResult): [string, str
       name,
       stats === null
         ? 'its process died'
-        : `logins ${stats.logins}, dropped ${stats.dropped}, found closed ${stats.closed}, told slow ${stats.told}`,
+        : `logins ${stats.logins}, dropped ${stats.dropped}, found closed ${stats.closed}, told slow ${stats.told}, broken frames ${stats.broken}`,
     ])
   return lines
 }

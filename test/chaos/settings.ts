@@ -33,7 +33,7 @@ export const linkFaults = ['redis-pause', 'redis-slow', 'storm', 'half-open'] as
 export type FaultName = (typeof storeFaults)[number] | (typeof linkFaults)[number]
 
 /** Bad clients, at work from the beginning of the load to its end. */
-export const crowdNames = ['flapping', 'deaf'] as const
+export const crowdNames = ['flapping', 'deaf', 'fuzz'] as const
 export type CrowdName = (typeof crowdNames)[number]
 
 const ordinary = { crowds: [], redisLateMs: 0 }
@@ -70,6 +70,9 @@ export const linkRun = {
 export const heartbeatMs = limits.heartbeatMsMin
 
 export const userName = (i: number): string => `u${String(i).padStart(2, '0')}`
+/** Whoever sends broken frames: what of it makes sense all the same is nobody's message. */
+export const fuzzers = 8
+export const fuzzerName = (i: number): string => `fuzz${i}`
 export const flappers = 40
 export const flapperName = (i: number): string => `flap${String(i).padStart(2, '0')}`
 

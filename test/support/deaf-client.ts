@@ -5,6 +5,8 @@ import type { ServerFrame } from '../../schemas/frames.ts'
 export interface DeafClient {
   readonly frames: ServerFrame[]
   send(frame: object): void
+  /** Bytes as they are, behind no header. */
+  raw(bytes: Buffer): void
   pause(): void
   resume(): void
   /** Whether the other side has ended it, as far as was read. */
@@ -51,6 +53,7 @@ export async function deafClient(url: string): Promise<DeafClient> {
   return {
     frames,
     send: (frame) => void socket.write(masked(JSON.stringify(frame))),
+    raw: (bytes) => void socket.write(bytes),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     get closed() {

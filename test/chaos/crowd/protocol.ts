@@ -4,6 +4,7 @@ import type { CrowdName } from '../settings.ts'
 export interface CrowdConfig {
   readonly name: CrowdName
   readonly urls: readonly string[]
+  readonly omtpPorts: readonly number[]
   /** user → token */
   readonly tokens: Readonly<Record<string, string>>
   readonly seed: number
@@ -17,4 +18,6 @@ export interface CrowdStats {
   /** Connections that were found closed by the gateway, and those among them that were told it as slow. */
   readonly closed: number
   readonly told: number
+  /** Broken frames sent. */
+  readonly broken: number
 }
