@@ -143,7 +143,8 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     },
     {
       name: 'ports',
-      stop() {
+      async stop() {
+        await publicPort.toldAll()
         publicPort.close()
         omtpPort.close()
       },

@@ -113,6 +113,8 @@ export const limits = {
   pollQueueBytesMax: 4_194_304,
   /** An answer to a poll; a single frame may be larger. */
   pollAnswerBytesMax: 1_048_576,
+  /** How long a gateway that stops waits for polls that fetch its last frames. */
+  pollDrainMsMax: 2_000,
   /** How long the answer to a login, or the last frames of a session, wait to be fetched. */
   pollLingerMs: 30_000,
   pollsPerSecondPerSessionMax: 200,

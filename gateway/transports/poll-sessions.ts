@@ -33,6 +33,8 @@ export interface PollSessions {
   poll(id: string, request: PollRequest, reply: Reply): void
   /** The client has left without a logout. */
   leave(id: string, reply: Reply): void
+  /** Resolves when every session that is over has been told so, or after a while: those that poll now and then will not come. */
+  toldAll(): Promise<void>
   levels(): Readonly<Record<'poll_sessions' | 'polls_hanging', number>>
   stop(): void
 }
@@ -69,6 +71,7 @@ const pollRate: Rate = {
   perSecond: limits.pollsPerSecondPerSessionMax,
   burst: limits.pollsBurstPerSessionMax,
 }
+const LOOK_MS = 50
 const statuses: Partial<Record<CodeName, string>> = {
   no_such_session: '404 Not Found',
   bad_position: '409 Conflict',
@@ -239,6 +242,13 @@ export function createPollSessions(options: PollSessionsOptions): PollSessions {
         remove(session)
       }
       reply.send('200 OK', Buffer.from('{}'))
+    },
+    async toldAll() {
+      const until = clock.now() + limits.pollDrainMsMax
+      const isUntold = ({ ended, queue }: Session): boolean =>
+        ended !== null && queue.answered < queue.confirmed + queue.frames.length
+      while (clock.now() < until && [...sessions.values()].some(isUntold))
+        await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve))
     },
     levels() {
       let hanging = 0

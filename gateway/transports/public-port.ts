@@ -26,6 +26,7 @@ import { webSocketRoute } from './websocket.ts'
 export interface PublicPort {
   readonly port: number
   levels: PollSessions['levels']
+  toldAll: PollSessions['toldAll']
   /** New connections are refused, open ones stay. */
   stopAccepting(): void
   close(): void
@@ -102,6 +103,7 @@ export async function openPublicPort(options: PublicPortOptions): Promise<Public
   return {
     port: await listen(),
     levels: sessions.levels,
+    toldAll: sessions.toldAll,
     stopAccepting() {
       accepting = false
       if (listening) us_listen_socket_close(listening)

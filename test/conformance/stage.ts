@@ -182,7 +182,7 @@ export function createStage(wire: Wire, members: Readonly<Record<Role, Member>>)
     notes,
     note: (name) => (notes.get(name) ?? fail(`an earlier case left no ${name}`)) as never,
     close() {
-      for (const line of lines) line.close()
+      for (const line of lines) if (!line.isOver()) line.close()
     },
   }
   return stage

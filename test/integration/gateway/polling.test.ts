@@ -232,6 +232,23 @@ describe('the end of a polling session', () => {
     await other.stop()
   })
 
+  it('by a drain waits for a short poll that fetches it', async () => {
+    const other = await startTestGateway({ gatewayId: 'gw-drain', boot: 'boot00010' })
+    const at = `http://127.0.0.1:${other.port}/poll`
+    const client = await pollClient(at, await other.token('alice'))
+    await client.poll({ waitMs: 0 })
+    await other.gateway.drain()
+    let isOver = false
+    const over = other.publicPort.toldAll().then(() => {
+      isOver = true
+    })
+    const { body } = await client.poll({ waitMs: 0 })
+    expect(isOver).toBe(false)
+    expect(body).toMatchObject({ frames: [{ type: 'bye', code: 'draining' }], ended: 'draining' })
+    await over
+    await other.stop()
+  })
+
   it('comes to one that fetches nothing, at the limit of its queue; what it held is let go', async () => {
     const slow = await online('slow')
     const text = 'x'.repeat(30_000)
