@@ -22,6 +22,7 @@ import { createKicks } from './kicks.ts'
 import type { LoginHook } from './login-hook.ts'
 import { onlineApi } from './online-api.ts'
 import { createOutbox } from './outbox.ts'
+import { createPeers } from './peers.ts'
 import { createPresence } from './presence.ts'
 import { createQuotas, defaultQuotas, type QuotaSettings } from './quotas.ts'
 import { createReading } from './reading.ts'
@@ -114,6 +115,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const activityAppender = await store.appender('activity', { timeoutMs: limits.deliveryWriteMsMax })
   const activity = startActivity({ appender: activityAppender, gatewayId, boot, counters, clock, log })
   const common = { gatewayId, boot, online, connections, counters, clock, log }
+  const peers = createPeers({ gatewayId, boot, clock })
   const send: Hub['send'] = (connection, frame) => hub.send(connection, frame)
   const registry = createRegistry({
     ...common,
@@ -143,10 +145,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     distrust: () => registry.distrust(),
   })
   const channelUsers = createChannelUsers({ reads, channels, counters, clock, log })
-  const typing = createTyping({ ...common, reads, signals: () => signals, send })
+  const typing = createTyping({ ...common, reads, lives: peers.lives, signals: () => signals, send })
   const kicks = createKicks({
     ...common,
     policy: options.devicePolicy ?? 'none',
+    lives: peers.lives,
     signals: () => signals,
     input: (connection, input) => hub.input(connection, input),
   })
@@ -156,7 +159,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     counters,
     heard: (signal) => (signal.kind === 'kick' ? kicks.heard(signal) : typing.show(signal)),
   })
-  const presence = createPresence({ ...common, reads, send })
+  const presence = createPresence({ ...common, reads, lives: peers.lives, send })
   const hub: Hub = createHub({
     gatewayId,
     boot,
@@ -209,6 +212,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     defer: options.defer,
     delivery: deliveries.handle,
     revocation,
+    heartbeat: peers.heard,
     fenced: options.fenced,
     failed: options.failed,
   })
@@ -235,7 +239,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     hub,
     counters,
-    onlineApi: onlineApi({ online, connections, clock }),
+    onlineApi: onlineApi({ online, connections, lives: peers.lives }),
     levels: () => ({
       gateway_connections: connections.size(),
       gateway_users: connections.users(),

@@ -23,6 +23,8 @@ export interface InboundOptions {
   defer(fn: () => void): void
   delivery(value: Buffer): void
   revocation(value: Buffer): void
+  /** Of any gateway; null: it has left. */
+  heartbeat(gateway: string, boot: string | null): void
   /** A newer boot runs under this id: this process must end. */
   fenced(newerBoot: string): void
   failed(fault: Fault): void
@@ -118,9 +120,11 @@ export async function startInbound(options: InboundOptions): Promise<Inbound> {
 
   function handleHeartbeats(batch: readonly LogRecord[]): void {
     for (const { key, value } of batch) {
-      if (!value || key?.toString('utf8') !== gatewayId) continue
-      const newer = bootOf(value)
-      if (newer !== null && newer > boot) options.fenced(newer)
+      const gateway = key?.toString('utf8') ?? ''
+      const of = value && bootOf(value)
+      // What cannot be read says nothing, what is empty that it has left.
+      if (of !== null || value === null) options.heartbeat(gateway, of)
+      if (gateway === gatewayId && of !== null && of > boot) options.fenced(of)
     }
   }
 

@@ -3,7 +3,6 @@
  * lost heals: whoever rewrites its records looks for a newer login.
  */
 import type { OnlineEntry } from '../processors/fanout/ports.ts'
-import type { Clock } from '../schemas/ports.ts'
 import type { Connection, Connections } from './connections.ts'
 import type { Counters } from './counters.ts'
 import { type DevicePolicy, type Ended, isNewer, type Login, loginTime, victims, victor } from './devices.ts'
@@ -28,13 +27,13 @@ export interface KicksOptions {
   readonly boot: string
   readonly connections: Pick<Connections, 'byId' | 'byUser'>
   readonly counters: Counters
-  readonly clock: Pick<Clock, 'now'>
+  lives(entry: OnlineEntry): boolean
   signals(): Pick<Signals, 'send'>
   input(connection: Connection, input: Input): void
 }
 
 export function createKicks(options: KicksOptions): Kicks {
-  const { policy, gatewayId, boot, connections, counters, clock } = options
+  const { policy, gatewayId, boot, connections, counters } = options
 
   function endHere(id: string, { by, ending }: Pick<Ended, 'by' | 'ending'>): void {
     const connection = connections.byId(id)
@@ -44,7 +43,7 @@ export function createKicks(options: KicksOptions): Kicks {
   }
 
   const living = (others: readonly OnlineEntry[]): OnlineEntry[] =>
-    others.filter((other) => other.expiresAt > clock.now() && other.gateway !== gatewayId)
+    others.filter((other) => other.gateway !== gatewayId && options.lives(other))
 
   return {
     before(user, login) {

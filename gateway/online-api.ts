@@ -5,7 +5,7 @@ import type { OnlineEntry } from '../processors/fanout/ports.ts'
 import { type CodeName, codes } from '../schemas/codes.ts'
 import { isId } from '../schemas/ids.ts'
 import { limits } from '../schemas/limits.ts'
-import { type Clock, Fault } from '../schemas/ports.ts'
+import { Fault } from '../schemas/ports.ts'
 import type { Connections } from './connections.ts'
 
 export interface OnlineApiOptions {
@@ -14,7 +14,7 @@ export interface OnlineApiOptions {
     'connection' | 'connectionsOf' | 'locate' | 'usersOf' | 'announced' | 'gateways'
   >
   readonly connections: Pick<Connections, 'byId'>
-  readonly clock: Pick<Clock, 'now'>
+  lives(entry: OnlineEntry): boolean
 }
 
 type Found = OnlineEntry & { readonly user: string }
@@ -28,8 +28,7 @@ const PATH = /^\/online\/(users|connections|gateways)\/([^/?]+)$/
 
 /** Null: a path of somebody else's. */
 export function onlineApi(options: OnlineApiOptions): (url: URL) => Promise<Answer> | null {
-  const { online, connections, clock } = options
-  const lives = ({ expiresAt }: OnlineEntry): boolean => expiresAt > clock.now()
+  const { online, connections, lives } = options
 
   async function byUser(user: string): Promise<Answer> {
     const entries = (await online.connectionsOf(user)).filter(lives)

@@ -40,6 +40,8 @@ export interface PresenceOptions {
   readonly online: Pick<OnlineRegistry, 'locate'>
   readonly connections: Pick<Connections, 'byUser'>
   readonly counters: Counters
+  /** Whether what the map says may still be so. */
+  lives(entry: OnlineEntry): boolean
   readonly clock: Clock
   readonly log: Logger
   send(connection: Connection, frame: ServerFrame): void
@@ -126,11 +128,10 @@ export function createPresence(options: PresenceOptions): Presence {
 
   async function locate(users: readonly string[]): Promise<Map<string, Devices>> {
     const found = users.length === 0 ? new Map<string, OnlineEntry[]>() : await online.locate(users)
-    const now = clock.now()
     return new Map(
       users.map((user) => {
         const entries = (found.get(user) ?? []).filter(
-          ({ gateway, expiresAt }) => gateway !== gatewayId && expiresAt > now,
+          (entry) => entry.gateway !== gatewayId && options.lives(entry),
         )
         return [user, distinct(entries)]
       }),

@@ -1,5 +1,6 @@
 /** Who types, shown to those who are online: located by the online map, told to their gateways, kept nowhere. */
 import type { OnlineRegistry } from '../infra/redis/online-map.ts'
+import type { OnlineEntry } from '../processors/fanout/ports.ts'
 import type { ReadModels } from '../projections/reads.ts'
 import type { ServerFrame } from '../schemas/frames.ts'
 import { limits } from '../schemas/limits.ts'
@@ -23,6 +24,7 @@ export interface TypingOptions {
   readonly counters: Counters
   readonly clock: Clock
   readonly log: Logger
+  lives(entry: OnlineEntry): boolean
   signals(): Signals
   send(connection: Connection, frame: ServerFrame): void
 }
@@ -51,11 +53,10 @@ export function createTyping(options: TypingOptions): Typing {
     const others = audience?.filter((other) => other !== user) ?? []
     if (others.length === 0) return
     const found = await online.locate(others)
-    const now = clock.now()
     const byGateway = new Map<string, string[]>()
     for (const other of others)
       for (const gateway of new Set(
-        (found.get(other) ?? []).filter(({ expiresAt }) => expiresAt > now).map((entry) => entry.gateway),
+        (found.get(other) ?? []).filter(options.lives).map((entry) => entry.gateway),
       )) {
         const there = byGateway.get(gateway)
         if (there) there.push(other)

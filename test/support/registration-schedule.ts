@@ -92,6 +92,7 @@ export async function runSchedule(random: Random, broken: Broken = {}): Promise<
     const kicks = createKicks({
       ...common,
       policy,
+      lives: ({ expiresAt }) => expiresAt > local.now(),
       signals: () => signals,
       input: (connection) => leave(connection.id),
     })

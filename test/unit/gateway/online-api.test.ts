@@ -6,7 +6,11 @@ import { createMemoryOnlineMap, type MemoryOnlineMap } from '../../../infra/memo
 const NOW = 1_000_000
 let map: MemoryOnlineMap
 const ask = async (path: string) => {
-  const api = onlineApi({ online: map, connections: createConnections(32), clock: { now: () => NOW } })
+  const api = onlineApi({
+    online: map,
+    connections: createConnections(32),
+    lives: ({ expiresAt }) => expiresAt > NOW,
+  })
   return api(new URL(path, 'http://localhost'))
 }
 const entry = (gateway: string, boot: string, connection: string, expiresAt = NOW + 1) => ({

@@ -27,6 +27,7 @@ function gateway(buffered: () => number = () => 0) {
     return frame.type === 'error' ? `${frame.id} ${frame.code}` : `${frame.type} ${texts.join()}`
   }
   const presence = createPresence({
+    lives: ({ expiresAt }) => expiresAt > clock.now(),
     gatewayId: 'g1',
     reads: {
       async openFriends(_user, others) {

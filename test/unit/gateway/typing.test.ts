@@ -20,6 +20,7 @@ function gateway() {
   const sent: string[] = []
   const audience: { users: string[] | null; down: boolean } = { users: ['bob'], down: false }
   const typing = createTyping({
+    lives: ({ expiresAt }) => expiresAt > clock.now(),
     gatewayId: 'g1',
     reads: {
       async typingAudience() {
