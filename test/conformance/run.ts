@@ -4,11 +4,12 @@ import { chat } from './cases/chat.ts'
 import { connecting, leaving } from './cases/connecting.ts'
 import { people } from './cases/people.ts'
 import { reads } from './cases/reads.ts'
+import { rooms } from './cases/rooms.ts'
 import type { Line } from './line.ts'
 import { createStage, type Member, type Role } from './stage.ts'
 import type { Wire } from './wires/wire.ts'
 
-export const cases: readonly Case[] = [...connecting, ...chat, ...reads, ...people, ...leaving]
+export const cases: readonly Case[] = [...connecting, ...chat, ...reads, ...people, ...rooms, ...leaving]
 
 export interface Result {
   readonly name: string

@@ -146,6 +146,10 @@ export function createStage(wire: Wire, members: Readonly<Record<Role, Member>>)
     if (typeof value !== 'string') return value
     let text = value
     for (const role of roles) text = text.replaceAll(members[role].userId, role)
+    for (const name of ['other room', 'room']) {
+      const room = notes.get(name)
+      if (typeof room === 'string') text = text.replaceAll(room, name)
+    }
     for (const [i, group] of groups.entries()) text = text.replaceAll(group, `g:${i + 1}`)
     return text
   }
