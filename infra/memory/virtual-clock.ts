@@ -31,7 +31,8 @@ export function createVirtualClock(startMs = 1_700_000_000_000): VirtualClock {
   const timers: TimerEntry[] = []
 
   const after = (ms: number, fn: () => void) => {
-    const entry = { at: now + Math.max(0, ms), order: order++, fn }
+    // Whole milliseconds, as a machine tells them: what stands in records is a long.
+    const entry = { at: now + Math.ceil(Math.max(0, ms)), order: order++, fn }
     push(timers, entry)
     return () => {
       remove(timers, entry)
