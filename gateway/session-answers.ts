@@ -34,6 +34,10 @@ export function ended(ending: Ending, { deviceId, deviceType, loginAt }: Login):
   return bye('kicked', null, message, { kickedBy: { deviceId, deviceType, loginAt } })
 }
 
+/** What is issued within the second of a revocation counts as older: a client that asks for a new token at once would get such a one. */
+const REVOKED_MS = 1_000
+export const revoked = (): Step => bye('token_revoked', REVOKED_MS)
+
 export const retryAfter = (code: CodeName): number | null =>
   codes[code].retry === 'same' ? RETRY_AFTER_MS : null
 

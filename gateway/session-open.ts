@@ -7,7 +7,16 @@ import { type CommandFrame, commandOf, conversationFor, withTarget } from './com
 import type { ParsedContent } from './frames/frame-codec.ts'
 import type { Refusal } from './refusal.ts'
 import { type RequestFrame, requestOf } from './requests.ts'
-import { bye, closed, ended, failed, RETRY_AFTER_MS, rejected, retryAfter } from './session-answers.ts'
+import {
+  bye,
+  closed,
+  ended,
+  failed,
+  RETRY_AFTER_MS,
+  rejected,
+  retryAfter,
+  revoked,
+} from './session-answers.ts'
 import { noRoom, onJoined, onRoomFrame, takeRoomCommand } from './session-room.ts'
 import type { Check, Effect, Input, Open, Step } from './session-types.ts'
 
@@ -78,7 +87,7 @@ export function stepOpen(session: Open, input: Input, now: number): Step {
     case 'seen':
       return { session: { ...session, lastSeenAt: now }, effects: none }
     case 'revoked':
-      return session.tokenIssuedAt < input.notBefore ? bye('token_revoked') : { session, effects: none }
+      return session.tokenIssuedAt < input.notBefore ? revoked() : { session, effects: none }
     case 'joined':
       return onJoined(session, input)
     case 'tick':

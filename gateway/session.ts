@@ -6,7 +6,7 @@ import { limits } from '../schemas/limits.ts'
 import { PROTOCOL_VERSION } from '../schemas/protocol.ts'
 import type { Windows } from '../schemas/windows.ts'
 import type { LoginAnswer } from './login-answer.ts'
-import { bye, ended, retryAfter } from './session-answers.ts'
+import { bye, ended, retryAfter, revoked } from './session-answers.ts'
 import { openSession, stepOpen } from './session-open.ts'
 import type { Entering, Fresh, Input, Session, Step } from './session-types.ts'
 import type { Verdict } from './tokens/verdict.ts'
@@ -86,7 +86,7 @@ function stepEntering(session: Entering, input: Input, now: number, settings: Se
       return bye(input.code, input.retryAfterMs ?? null)
     case 'revoked':
       return session.userId !== null && session.tokenIssuedAt < input.notBefore
-        ? bye('token_revoked')
+        ? revoked()
         : { session, effects: [] }
     case 'entered':
       return session.userId === null || session.stage !== 'enter'
@@ -106,7 +106,8 @@ function stepEntering(session: Entering, input: Input, now: number, settings: Se
 }
 
 function verified(session: Entering, verdict: Verdict): Step {
-  if (!verdict.ok) return bye(verdict.code, retryAfter(verdict.code))
+  if (!verdict.ok)
+    return verdict.code === 'token_revoked' ? revoked() : bye(verdict.code, retryAfter(verdict.code))
   const { userId, rights, issuedAt, expiresAt } = verdict
   const { device, proof } = session
   return {

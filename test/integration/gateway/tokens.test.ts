@@ -62,7 +62,7 @@ describe('a revocation', () => {
     )
     await revoke(one.store, 'alice')
     for (const client of hers) {
-      expect(await client.next('bye')).toMatchObject({ code: 'token_revoked' })
+      expect(await client.next('bye')).toMatchObject({ code: 'token_revoked', reconnectAfterMs: 1_000 })
       expect(await client.closed).toMatchObject({ code: 4401 })
     }
     expect(others.some((client) => client.isClosed())).toBe(false)
