@@ -26,6 +26,7 @@ const LOGIN_REFUSALS_MAX = 2
 const PROOFS_MAX = 5
 /** A login that was given up may still be served, and end the one that came after it. Later than this it is none of ours. */
 const STRAY_MS_MAX = 60_000
+const STRAYS_MAX = 8
 
 export interface ConnectionDeps {
   readonly clock: Clock
@@ -81,8 +82,8 @@ export function createConnection(deps: ConnectionDeps): Connection {
   let probing = false
   /** Of the current attempt: a login was sent, and no bye came. */
   let loginOpen = false
-  /** When such an attempt was last left. */
-  let strayMs = Number.NEGATIVE_INFINITY
+  /** When such attempts were left. */
+  let strays: number[] = []
   /** For the next login, until one succeeds. */
   let proof: string | null = null
   let proofs = 0
@@ -119,7 +120,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
     transport = null
     probing = false
     solving = false
-    if (loginOpen) strayMs = clock.now()
+    if (loginOpen) strays = [...strays.slice(1 - STRAYS_MAX), clock.now()]
     loginOpen = false
     if (state !== 'online') return
     state = 'waiting'
@@ -204,10 +205,9 @@ export function createConnection(deps: ConnectionDeps): Connection {
       return
     }
     if (code === 'kicked') deps.kicked({ code, message, by: kickedBy ?? null })
-    const isOwnDoing = code === 'replaced' && clock.now() - strayMs < STRAY_MS_MAX
-    if (code === 'replaced') strayMs = Number.NEGATIVE_INFINITY
-    // Once: two clients that share a device id must not end each other for ever.
-    if (isOwnDoing) retry(code, null)
+    strays = strays.filter((atMs) => clock.now() - atMs < STRAY_MS_MAX)
+    // Once for each of them: two clients that share a device id must not end each other for ever.
+    if (code === 'replaced' && strays.pop() !== undefined) retry(code, null)
     else ended(code, message, reconnectAfterMs ?? null)
   }
 

@@ -48,4 +48,21 @@ describe('a login that another one ended', () => {
     expect(bob.state).toBe('closed')
     expect(logins()).toBe(before + 1)
   })
+
+  test('comes back for each attempt that it left, if it left several', async () => {
+    const { gateway, online, time } = clientWorld(34)
+    const bob = await online('bob')
+    for (let n = 0; n < 2; n++) {
+      gateway.killAll()
+      await time.run(5_000)
+    }
+    for (let n = 0; n < 2; n++) {
+      gateway.tell('bob', replaced)
+      await time.run(5_000)
+      expect(bob.state).toBe('online')
+    }
+    gateway.tell('bob', replaced)
+    await time.run(5_000)
+    expect(bob.state).toBe('closed')
+  })
 })
