@@ -6,6 +6,7 @@ import { benchIsolation, type IsolationFlags } from './isolation/run.ts'
 import { benchOffline, type OfflineFlags } from './offline/run.ts'
 import { benchRates, type RatesFlags } from './rates.ts'
 import { benchRooms, type RoomsFlags } from './rooms/run.ts'
+import { benchSlow, type SlowFlags } from './slow/run.ts'
 import { benchStorm, type StormFlags } from './storm/run.ts'
 
 /** Long enough for the broker's just-in-time compiler to be done with what is hot. */
@@ -75,6 +76,21 @@ program
   .addHelpText('after', PLATFORM)
   .action(async (flags: StormFlags) => {
     process.exitCode = await benchStorm(flags)
+  })
+program
+  .command('slow')
+  .description(
+    'Clients that log in and then read nothing: what they cost, how they end, and what others notice.',
+  )
+  .option('--slow <n>', 'connections that read nothing', positive, 1_000)
+  .option('--others <n>', 'connections that talk, in pairs', positive, 100)
+  .option('--rate <n>', 'messages per second among those', positive, 50)
+  .option('--flood <n>', 'messages per second to the slow ones', positive, 20)
+  .option('--bytes <n>', 'bytes of text in those', positive, 4_000)
+  .option('--seconds <n>', 'length of a measured run', positive, 60)
+  .addHelpText('after', PLATFORM)
+  .action(async (flags: SlowFlags) => {
+    process.exitCode = await benchSlow(flags)
   })
 program
   .command('archive')

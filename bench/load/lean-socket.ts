@@ -32,6 +32,8 @@ interface Lean {
   onclose: Handler<object>
   onerror: Handler<object>
   send(data: never): void
+  /** Reads nothing more. */
+  pause(): void
   close(code?: number): void
 }
 
@@ -82,6 +84,7 @@ function open(address: string, protocol: string): Lean {
     onerror: null,
     send: (data: string | Uint8Array) =>
       void socket.write(frame(typeof data === 'string' ? TEXT : BINARY, data)),
+    pause: () => void socket.pause(),
     close() {
       if (ended) return
       if (self.readyState === OPEN) socket.write(frame(CLOSE, nothing))
