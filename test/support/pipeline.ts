@@ -64,8 +64,8 @@ export interface Pipeline {
   skew(ms: number): void
   now(): number
   online(user: string, options?: { gateway?: number; rights?: readonly Right[] }): Promise<Person>
-  /** Tells one gateway to send its clients elsewhere. */
-  drain(gateway: number): Promise<void>
+  /** As by SIGTERM, up to where the last client of this gateway is gone. Default: all at once. */
+  drain(gateway: number, drainMs?: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -182,10 +182,12 @@ export async function startPipeline(gateways = 3, windows = defaultWindows): Pro
       await client.next('welcome')
       return person(user, client, clock.now)
     },
-    async drain(i) {
-      started[i]?.port.stopAccepting()
-      started[i]?.omtp.stopAccepting()
-      await started[i]?.gateway.drain()
+    async drain(i, drainMs = 0) {
+      const noticed = (): void => {
+        started[i]?.port.stopAccepting()
+        started[i]?.omtp.stopAccepting()
+      }
+      await started[i]?.gateway.drain({ drainMs, noticed })
     },
     async stop() {
       for (const { gateway, port, omtp } of started) {
