@@ -117,6 +117,34 @@ describe('the login hook', () => {
     expect(asked.map(({ body }) => body.proof)).toEqual([null, null, 'seven', null])
   })
 
+  const ways: [string, (gateway: TestGateway) => string][] = [
+    ['ws', ({ url }) => url],
+    ['omtp', ({ omtp }) => `omtp://127.0.0.1:${omtp.port}`],
+    ['poll', ({ port }) => `http://127.0.0.1:${port}/poll`],
+  ]
+  it.each(ways)('is asked, and challenges, over %s as over the others', async (transport, urlOf) => {
+    const { gateway, asked } = await asking((response, { body }) =>
+      says(
+        body.proof === 'seven'
+          ? { decision: 'allow' }
+          : { decision: 'challenge', challenge: { kind: 'sms', to: '…89' } },
+      )(response),
+    )
+    const challenges: unknown[] = []
+    const me = await connect({
+      url: urlOf(gateway),
+      token: await gateway.token('alice'),
+      onChallenge(challenge) {
+        challenges.push(challenge)
+        return 'seven'
+      },
+    })
+    expect(me.state).toBe('online')
+    expect(challenges).toEqual([{ kind: 'sms', to: '…89' }])
+    expect(asked.map(({ body }) => body.transport)).toEqual([transport, transport])
+    await me.close()
+  })
+
   const failures: [string, (response: ServerResponse) => unknown][] = [
     ['answers nothing in time', () => {}],
     ['answers 503', (response) => response.writeHead(503).end('{"decision":"allow"}')],

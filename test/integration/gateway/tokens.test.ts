@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { connect } from '../../../client/index.ts'
 import { jwksSource } from '../../../gateway/tokens/key-source.ts'
 import { mintToken } from '../../../gateway/tokens/mint.ts'
 import { appendRevocation } from '../../../gateway/tokens/revoke.ts'
@@ -67,6 +68,24 @@ describe('a revocation', () => {
     }
     expect(others.some((client) => client.isClosed())).toBe(false)
     for (const gateway of [one, two]) expect(await refusal(gateway, token)).toBe('token_revoked')
+  })
+
+  it('ends clients of every transport with its code', async () => {
+    const gateway = await started()
+    const urls = [
+      gateway.url,
+      `omtp://127.0.0.1:${gateway.omtp.port}`,
+      `http://127.0.0.1:${gateway.port}/poll`,
+    ]
+    const token = await earlier('alice')
+    const ended: string[] = []
+    const state = ({ state, code }: { state: string; code: string | null }) => {
+      if (state === 'closed') ended.push(code ?? '')
+    }
+    await Promise.all(urls.map((url, i) => connect({ url, token, deviceId: `d${i}`, on: { state } })))
+    await revoke(gateway.store, 'alice')
+    await until(() => ended.length === 3)
+    expect(ended).toEqual(['token_revoked', 'token_revoked', 'token_revoked'])
   })
 
   it('lets in who has a newer token, whose connection a repeated revocation leaves alone', async () => {
