@@ -15,6 +15,7 @@ export type Fetch = (
     credentials: 'omit'
     cache: 'no-store'
     redirect: 'error'
+    referrerPolicy: 'strict-origin'
     keepalive?: boolean
     signal?: AbortSignal
   },
@@ -43,7 +44,13 @@ interface Answer {
   readonly retryAfterMs?: number
 }
 
-export const plainRequest = { credentials: 'omit', cache: 'no-store', redirect: 'error' } as const
+export const plainRequest = {
+  credentials: 'omit',
+  cache: 'no-store',
+  redirect: 'error',
+  // A page that sends no referrer would be nobody's: browsers then write `null` for its origin.
+  referrerPolicy: 'strict-origin',
+} as const
 
 /** A proxy that has lost its server, or a server that asks for patience: worth asking again. */
 const isPassing = (status: number): boolean => status === 408 || status === 429 || status >= 500

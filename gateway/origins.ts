@@ -4,17 +4,23 @@ const LOCAL = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/
 
 /**
  * `origin` as sent, '' when absent. Compared exactly: browsers write it in one way only. Without an allow-list the same origin and
- * pages on this machine may. Without an origin only what is no browser may: a browser that hides it would be let in as anyone.
+ * pages on this machine may. `site` is Sec-Fetch-Site, '' when absent: where a browser sends no origin (some leave it out of requests
+ * to the same origin), it must say that it is the same; what is no browser sends neither.
  */
 export function originAllowed(
   origin: string,
   host: string,
   allowed: readonly string[] | null,
-  isBrowser: boolean,
+  site: string,
 ): boolean {
-  if (origin === '') return !isBrowser
+  const own = [`https://${host}`, `http://${host}`]
+  if (origin === '')
+    return (
+      site === '' ||
+      (site === 'same-origin' && (allowed === null || own.some((one) => allowed.includes(one))))
+    )
   if (allowed) return allowed.includes(origin)
-  return origin === `https://${host}` || origin === `http://${host}` || LOCAL.test(origin)
+  return own.includes(origin) || LOCAL.test(origin)
 }
 
 /** Settings give URLs; an origin is what a browser makes of them. */

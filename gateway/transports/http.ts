@@ -13,14 +13,9 @@ const RETRY_AFTER_SEC = '1'
 export const addressOf = (res: HttpResponse, req: HttpRequest, trusted: Networks): string =>
   clientAddress(text.decode(res.getRemoteAddressAsText()), req.getHeader('x-forwarded-for'), trusted)
 
-/** Browsers send Sec-Fetch-* with every request, and no page can forge or leave them out. */
+/** No page can forge what stands in Sec-Fetch-Site, or leave it out. */
 export const mayCome = (req: HttpRequest, origins: readonly string[] | null): boolean =>
-  originAllowed(
-    req.getHeader('origin'),
-    req.getHeader('host'),
-    origins,
-    req.getHeader('sec-fetch-site') !== '',
-  )
+  originAllowed(req.getHeader('origin'), req.getHeader('host'), origins, req.getHeader('sec-fetch-site'))
 
 export function plain(res: HttpResponse, status: string, body: string): void {
   res.cork(() => {

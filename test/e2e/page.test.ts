@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from '../../client/index.ts'
+import { badProxy } from '../support/bad-proxy.ts'
 import { launchBrowser } from '../support/browser.ts'
 import {
   badge,
@@ -290,5 +291,30 @@ describe('two windows at the address of the gateway', () => {
 
   test('met no failure, nor was anything blocked', () => {
     expect(problems).toEqual([])
+  })
+})
+
+describe('a window behind a proxy that lets no WebSocket through', () => {
+  test('talks all the same, both ways', async () => {
+    const proxy = await badProxy(Number(new URL(platform.page).port))
+    proxy.blockUpgrades(true)
+    // That its WebSockets fail is said on the console.
+    const expected: string[] = []
+    const [walled, far] = ['walled', 'far']
+    const friend = await connect({ url: platform.ws, token: await platform.token(far), deviceId: 'd1' })
+    const heard: string[] = []
+    friend.on('message', ({ content }) => void heard.push(content?.text ?? ''))
+    const address = `http://localhost:${proxy.port}`
+    const page = await pageLogin(browser, address, walled, await platform.token(walled), expected)
+    await openChat(page, far)
+    await say(page, 'through the wall')
+    await expect.poll(() => heard, soon).toEqual(['through the wall'])
+    await friend.send({ to: walled, text: 'and back' })
+    await shows(page, 'and back')
+    expect(proxy.counts).toMatchObject({ upgraded: 0 })
+    expect(proxy.counts.refused).toBeGreaterThanOrEqual(2)
+    await leave(page)
+    await friend.close()
+    await proxy.close()
   })
 })

@@ -53,7 +53,9 @@ async function serves(): Promise<void> {
 
 describe('an upgrade', () => {
   it.each([
-    ['of a browser that hides its origin', { 'Sec-Fetch-Site': 'same-origin' }, 403],
+    ['of a browser that hides its origin', { 'Sec-Fetch-Site': 'cross-site' }, 403],
+    ['of a browser that was opened by hand', { 'Sec-Fetch-Site': 'none' }, 403],
+    ['of a browser at the same origin', { 'Sec-Fetch-Site': 'same-origin' }, 101],
     [
       'with nothing but a cookie, from a foreign page',
       { Origin: 'https://evil.com', Cookie: 'token=x' },
