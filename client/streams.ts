@@ -269,7 +269,8 @@ export function createStreams(deps: StreamsDeps): Streams {
       take(log, item)
     },
     own(conversationId, seq, item) {
-      const log = logOf(conversationId, seq, item !== null)
+      // One's own is new, whether its content is at hand or must be read.
+      const log = logOf(conversationId, seq, true)
       if (item) return take(log, item)
       log.target = Math.max(log.target, seq)
       if (isBehind(log)) deps.behind(log)

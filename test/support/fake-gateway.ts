@@ -15,7 +15,7 @@ import type {
   RequestFrame,
   ServerFrame,
 } from '../../client/wire.ts'
-import { p2pId, parseStream } from '../../schemas/ids.ts'
+import { groupStream, newGroupId, p2pId, parsePackId, parseStream } from '../../schemas/ids.ts'
 import { defaultWindows } from '../../schemas/windows.ts'
 import {
   absence,
@@ -259,7 +259,7 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
         return { ...by, conversationId, kind: 'message', contentType, content, mentions, mentionAll, replyTo }
       }
       case 'createGroup': {
-        const conversationId = `g:${frame.packId.replaceAll('-', '')}`
+        const conversationId = groupStream(newGroupId(userId, parsePackId(frame.packId) ?? Buffer.alloc(16)))
         const members = [...new Set([userId, ...frame.members])]
         groups.set(conversationId, new Map(members.map((member) => [member, 1])))
         return { ...by, conversationId, kind: 'created', name: frame.name, members }
