@@ -45,6 +45,7 @@ const CHUNK = 500
 const RETRY_MS = 1_000
 /** In one of so many rounds it is looked for what a lost answer or a removal that failed left behind. */
 const SWEEP_ROUNDS = 6
+const OWED_MAX = 100_000
 
 export function createRegistry(options: RegistryOptions): Registry {
   const { online, connections, gatewayId, boot, clock, log } = options
@@ -92,7 +93,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       const some = absent.slice(at, at + CHUNK)
       const seen = failures
       const found = await online.locate(some)
-      for (const user of some) await sweepUser(user, found.get(user) ?? [], seen)
+      await Promise.all(some.map((user) => sweepUser(user, found.get(user) ?? [], seen)))
       await online.forget(
         gatewayId,
         some.filter((user) => isAbsent(user) && !owed.has(user)),
@@ -145,7 +146,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       const all = connection.user === null ? undefined : found.get(connection.user)
       if (all && connections.byId(connection.id)) options.onSeen(connection, all)
     }
-    for (const [user, all] of found) await sweepUser(user, all, seen)
+    await Promise.all([...found].map(([user, all]) => sweepUser(user, all, seen)))
   }
 
   function markRegistered(connection: Connection, entry: OnlineEntry): void {
@@ -166,7 +167,9 @@ export function createRegistry(options: RegistryOptions): Registry {
       if (counted) records -= 1
     } catch (error) {
       failed(error, 'unregister')
-      owed.set(user, ++failures)
+      failures += 1
+      // What is over goes with its key, some minutes after it was last renewed.
+      if (owed.size < OWED_MAX) owed.set(user, failures)
       // Its expiry removes it.
       if (counted)
         clock.after(limits.onlineExpiryMs, () => {
