@@ -98,7 +98,7 @@ function decoded(bytes: Buffer): ServerFrame | null {
   const frame: Fields =
     how.encoding === 'json'
       ? (JSON.parse(body.toString('utf8')) as Fields)
-      : payloadCodecs[how.encoding].read(shape, body)
+      : payloadCodecs[how.encoding].read(shape, body, true)
   if (how.encoding !== 'json') unpackContents(frame)
   else if (type === 'packed') frame.data = Buffer.from(frame.data as string, 'base64')
   if (shape.inHeader === 'id') frame.id = idOf(packId)

@@ -86,14 +86,20 @@ function writeValue(writer: Writer, number: number, shape: Shape, value: unknown
   }
 }
 
-function readRecord(reader: Reader, end: number, record: RecordShape): Record<string, unknown> {
+function readRecord(
+  reader: Reader,
+  end: number,
+  record: RecordShape,
+  newer: boolean,
+): Record<string, unknown> {
   const value: Record<string, unknown> = {}
   while (reader.pos < end) {
     const tag = reader.uint32()
     const field = record.byNumber.get(tag >>> 3)
-    if (!field) throw new Malformed(`${record.name} has no field ${tag >>> 3}`)
-    readField(reader, tag & 7, field, value)
-    if (reader.pos > end) throw new Malformed(`field "${field.name}" goes beyond its end`)
+    if (field) readField(reader, tag & 7, field, value, newer)
+    else if (newer) reader.skipType(tag & 7)
+    else throw new Malformed(`${record.name} has no field ${tag >>> 3}`)
+    if (reader.pos > end) throw new Malformed(`field ${tag >>> 3} of ${record.name} goes beyond its end`)
   }
   for (const field of record.fields) value[field.name] ??= absentValue(record, field)
   return value
@@ -104,6 +110,7 @@ function readField(
   wireType: number,
   { name, shape }: FieldShape,
   into: Record<string, unknown>,
+  newer: boolean,
 ): void {
   const refuse = (): never => {
     throw new Malformed(`field "${name}" is of another wire type`)
@@ -111,20 +118,20 @@ function readField(
   if (shape.kind !== 'list') {
     if (wireType !== wireTypeOf(shape)) refuse()
     if (into[name] !== undefined) throw new Malformed(`field "${name}" stands twice`)
-    into[name] = readValue(reader, shape)
+    into[name] = readValue(reader, shape, newer)
     return
   }
   const items = (into[name] ?? []) as unknown[]
   into[name] = items
   if (wireType === DELIMITED && isNumber(shape.items)) {
     const end = endOf(reader)
-    while (reader.pos < end) items.push(readValue(reader, shape.items))
+    while (reader.pos < end) items.push(readValue(reader, shape.items, newer))
     if (reader.pos > end) throw new Malformed(`field "${name}" goes beyond its end`)
-  } else if (wireType === wireTypeOf(shape.items)) items.push(readValue(reader, shape.items))
+  } else if (wireType === wireTypeOf(shape.items)) items.push(readValue(reader, shape.items, newer))
   else refuse()
 }
 
-function readValue(reader: Reader, shape: Shape): unknown {
+function readValue(reader: Reader, shape: Shape, newer: boolean): unknown {
   switch (shape.kind) {
     case 'string':
       return utf8(Buffer.from(reader.bytes()))
@@ -133,9 +140,9 @@ function readValue(reader: Reader, shape: Shape): unknown {
     case 'boolean':
       return reader.bool()
     case 'enum':
-      return symbolOf(shape.symbols, integer(reader))
+      return symbolOf(shape.symbols, integer(reader), newer)
     case 'record':
-      return readRecord(reader, endOf(reader), shape)
+      return readRecord(reader, endOf(reader), shape, newer)
     default:
       return integer(reader)
   }
@@ -152,8 +159,8 @@ function integer(reader: Reader): number {
   return exact((reader.int64() as unknown as { toNumber(): number }).toNumber())
 }
 
-function symbolOf(symbols: readonly string[], index: number): string {
-  const symbol = symbols[index]
+function symbolOf(symbols: readonly string[], index: number, newer: boolean): string {
+  const symbol = symbols[index] ?? (newer ? String(index) : undefined)
   if (symbol === undefined) throw new Malformed('an enum has no such value')
   return symbol
 }
@@ -172,9 +179,9 @@ export const protobufPayload: PayloadCodec = {
     writeRecord(writer, frame.payload, value)
     return Buffer.from(writer.finish())
   },
-  read(frame, bytes) {
+  read(frame, bytes, newer = false) {
     try {
-      return readRecord(protobuf.Reader.create(bytes), bytes.length, frame.payload)
+      return readRecord(protobuf.Reader.create(bytes), bytes.length, frame.payload, newer)
     } catch (error) {
       throw error instanceof Malformed ? error : new Malformed('the bytes are no Protocol Buffers message')
     }

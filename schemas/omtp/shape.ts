@@ -54,8 +54,11 @@ export class Malformed extends Error {
 /** Values of one encoding. Absent fields are null, absent lists empty. */
 export interface PayloadCodec {
   write(frame: FrameShape, value: Readonly<Record<string, unknown>>): Buffer
-  /** Throws Malformed. Keeps nothing of `bytes`. */
-  read(frame: FrameShape, bytes: Buffer): Record<string, unknown>
+  /**
+   * Throws Malformed. Keeps nothing of `bytes`. `newer`: the writer may know fields and symbols that this reader does not; they are
+   * passed over, a symbol as its number. So a client reads a newer gateway; a gateway refuses what it does not know.
+   */
+  read(frame: FrameShape, bytes: Buffer, newer?: boolean): Record<string, unknown>
 }
 
 const plain: ReadonlySet<string> = new Set(['string', 'long', 'int', 'boolean', 'bytes'])

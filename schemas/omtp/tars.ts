@@ -16,14 +16,18 @@ const INT1 = 0
 const INT2 = 1
 const INT4 = 2
 const INT8 = 3
+const FLOAT = 4
+const DOUBLE = 5
 const STRING1 = 6
 const STRING4 = 7
+const MAP = 8
 const LIST = 9
 const STRUCT = 10
 const STRUCT_END = 11
 const ZERO = 12
 const BYTES = 13
 const TAG_IN_HEAD_MAX = 14
+const DEPTH_MAX = 32
 
 type Value = Readonly<Record<string, unknown>>
 type Parts = Buffer[]
@@ -101,6 +105,8 @@ function writeRecord(parts: Parts, record: RecordShape, value: Value): void {
 
 interface Cursor {
   readonly bytes: Buffer
+  /** Passes over what it does not know. */
+  readonly newer: boolean
   at: number
 }
 
@@ -163,7 +169,8 @@ function readValue(cursor: Cursor, type: number, shape: Shape): unknown {
       return value === 1
     }
     case 'enum': {
-      const symbol = shape.symbols[readInt(cursor, type)]
+      const index = readInt(cursor, type)
+      const symbol = shape.symbols[index] ?? (cursor.newer ? String(index) : undefined)
       if (symbol === undefined) throw new Malformed('an enum has no such value')
       return symbol
     }
@@ -190,6 +197,24 @@ function readValue(cursor: Cursor, type: number, shape: Shape): unknown {
   }
 }
 
+/** Goes past a value of whatever type. */
+function pass(cursor: Cursor, type: number, depth: number): void {
+  if (depth > DEPTH_MAX) throw new Malformed('it is nested too deep')
+  const next = (): void => pass(cursor, readHead(cursor).type, depth + 1)
+  if (type === STRING1 || type === STRING4) readString(cursor, type)
+  else if (type === FLOAT) slice(cursor, 4)
+  else if (type === DOUBLE) slice(cursor, 8)
+  else if (type === BYTES) {
+    readHead(cursor)
+    slice(cursor, readCount(cursor))
+  } else if (type === LIST) for (let left = readCount(cursor); left > 0; left--) next()
+  else if (type === MAP) for (let left = 2 * readCount(cursor); left > 0; left--) next()
+  else if (type === STRUCT) {
+    for (let member = readHead(cursor).type; member !== STRUCT_END; member = readHead(cursor).type)
+      pass(cursor, member, depth + 1)
+  } else readInt(cursor, type)
+}
+
 /** `inner`: up to the end of the struct; else to the end of the bytes. */
 function readRecord(cursor: Cursor, record: RecordShape, inner: boolean): Record<string, unknown> {
   const value: Record<string, unknown> = {}
@@ -200,8 +225,9 @@ function readRecord(cursor: Cursor, record: RecordShape, inner: boolean): Record
     if (tag <= last) throw new Malformed('tags do not ascend')
     last = tag
     const field: FieldShape | undefined = record.byNumber.get(tag)
-    if (!field) throw new Malformed(`${record.name} has no tag ${tag}`)
-    value[field.name] = readValue(cursor, type, field.shape)
+    if (field) value[field.name] = readValue(cursor, type, field.shape)
+    else if (cursor.newer) pass(cursor, type, 0)
+    else throw new Malformed(`${record.name} has no tag ${tag}`)
   }
   return complete(record, value)
 }
@@ -212,5 +238,5 @@ export const tarsPayload: PayloadCodec = {
     writeRecord(parts, frame.payload, value)
     return Buffer.concat(parts)
   },
-  read: (frame, bytes) => readRecord({ bytes, at: 0 }, frame.payload, false),
+  read: (frame, bytes, newer = false) => readRecord({ bytes, at: 0, newer }, frame.payload, false),
 }

@@ -47,12 +47,14 @@ interface Open {
   readonly field: FieldShape | null
   readonly shape: Exclude<Shape, { kind: 'list' }>
   readonly encoded: boolean
+  /** It is unknown, and passed over with all that is in it. */
+  readonly unknown: boolean
   /** Of a record. */
   readonly value: Record<string, unknown>
   text: string
 }
 
-function readFrame(frame: FrameShape, text: string): Record<string, unknown> {
+function readFrame(frame: FrameShape, text: string, newer: boolean): Record<string, unknown> {
   const parser = new SaxesParser({ position: false })
   const open: Open[] = []
   let root: Record<string, unknown> | null = null
@@ -69,12 +71,13 @@ function readFrame(frame: FrameShape, text: string): Record<string, unknown> {
   parser.on('text', (piece) => addText(open.at(-1), piece))
   parser.on('cdata', (piece) => addText(open.at(-1), piece))
   parser.on('opentag', (tag) => {
-    open.push(opened(frame, open.at(-1), tag))
+    open.push(opened(frame, open.at(-1), tag, newer))
   })
   parser.on('closetag', () => {
     const closed = open.pop()
     const outer = open.at(-1)
-    if (closed && outer) keep(outer, closed)
+    if (closed?.unknown) return
+    if (closed && outer) keep(outer, closed, newer)
     else if (closed) root = complete(frame.payload, closed.value)
   })
   parser.write(text).close()
@@ -82,17 +85,23 @@ function readFrame(frame: FrameShape, text: string): Record<string, unknown> {
   return root
 }
 
-function opened(frame: FrameShape, outer: Open | undefined, { name, attributes }: SaxesTag): Open {
-  const encoded = isEncoded(attributes as Readonly<Record<string, string>>)
-  if (!outer) {
-    if (name !== frame.type || encoded) throw new Malformed('the element is of another type than the frame')
-    return { field: null, shape: frame.payload, encoded, value: {}, text: '' }
+function opened(frame: FrameShape, outer: Open | undefined, tag: SaxesTag, newer: boolean): Open {
+  const { name, attributes } = tag
+  const fresh = { encoded: false, unknown: false, value: {}, text: '' }
+  const field = outer?.shape.kind === 'record' && !outer.unknown ? outer.shape.byName.get(name) : undefined
+  if (outer && !field) {
+    if (!newer || (!outer.unknown && outer.shape.kind !== 'record'))
+      throw new Malformed('there is an element that is no field')
+    return { ...fresh, field: null, shape: outer.shape, unknown: true }
   }
-  const field = outer.shape.kind === 'record' ? outer.shape.byName.get(name) : undefined
-  if (!field) throw new Malformed('there is an element that is no field')
+  const encoded = isEncoded(attributes as Readonly<Record<string, string>>)
+  if (!field) {
+    if (name !== frame.type || encoded) throw new Malformed('the element is of another type than the frame')
+    return { ...fresh, field: null, shape: frame.payload }
+  }
   const shape = field.shape.kind === 'list' ? field.shape.items : field.shape
-  if (encoded && shape.kind !== 'string') throw new Malformed(`field "${name}" has an attribute`)
-  return { field, shape, encoded, value: {}, text: '' }
+  if (encoded && shape.kind !== 'string') throw new Malformed(`field "${field.name}" has an attribute`)
+  return { ...fresh, field, shape, encoded }
 }
 
 function isEncoded(attributes: Readonly<Record<string, string>>): boolean {
@@ -103,14 +112,15 @@ function isEncoded(attributes: Readonly<Record<string, string>>): boolean {
 }
 
 function addText(to: Open | undefined, piece: string): void {
+  if (to?.unknown) return
   if (to && to.shape.kind !== 'record') to.text += piece
   else if (!/^[\t\n\r ]*$/.test(piece)) throw new Malformed('there is text between elements')
 }
 
-function keep({ value }: Open, inner: Open): void {
+function keep({ value }: Open, inner: Open, newer: boolean): void {
   const { field } = inner
   if (!field) return
-  const read = readValue(inner)
+  const read = readValue(inner, newer)
   if (field.shape.kind === 'list') {
     const items = (value[field.name] ?? []) as unknown[]
     items.push(read)
@@ -121,7 +131,7 @@ function keep({ value }: Open, inner: Open): void {
   value[field.name] = read
 }
 
-function readValue({ shape, text, encoded, value, field }: Open): unknown {
+function readValue({ shape, text, encoded, value, field }: Open, newer: boolean): unknown {
   switch (shape.kind) {
     case 'record':
       return complete(shape, value)
@@ -133,7 +143,8 @@ function readValue({ shape, text, encoded, value, field }: Open): unknown {
       if (text !== 'true' && text !== 'false') throw new Malformed(`field "${field?.name}" is no boolean`)
       return text === 'true'
     case 'enum':
-      if (!shape.symbols.includes(text)) throw new Malformed(`field "${field?.name}" has no such value`)
+      if (!newer && !shape.symbols.includes(text))
+        throw new Malformed(`field "${field?.name}" has no such value`)
       return text
     default:
       if (!/^(0|-?[1-9]\d{0,15})$/.test(text))
@@ -151,10 +162,10 @@ function fromBase64(text: string): Buffer {
 export const xmlPayload: PayloadCodec = {
   write: (frame, value) =>
     Buffer.from(`<${frame.type}>${members(frame.payload, value)}</${frame.type}>`, 'utf8'),
-  read(frame, bytes) {
+  read(frame, bytes, newer = false) {
     const text = utf8(bytes)
     try {
-      return readFrame(frame, text)
+      return readFrame(frame, text, newer)
     } catch (error) {
       throw error instanceof Malformed ? error : new Malformed('this is no XML')
     }

@@ -56,6 +56,18 @@ export function clientBytes(frame: ClientFrame, { encoding, deflate = false, pac
   )
 }
 
+/** Content as its text, which it is in all other encodings. */
+function contentsAsText(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(contentsAsText)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [
+      name,
+      name === 'content' ? JSON.stringify(inner) : contentsAsText(inner),
+    ]),
+  )
+}
+
 export interface Told {
   readonly packId: Buffer
   readonly encoding: PayloadEncoding
@@ -73,7 +85,7 @@ export function serverFrameOf(bytes: Buffer): Told {
   const body = how.deflated ? inflateRawSync(payload) : payload
   const fields =
     how.encoding === 'json'
-      ? (JSON.parse(body.toString('utf8')) as Fields)
+      ? (contentsAsText(JSON.parse(body.toString('utf8'))) as Fields)
       : payloadCodecs[how.encoding].read(shape, body)
   if (shape.inHeader === 'id') fields.id = idOf(packId)
   if (shape.inHeader === 'packId') {

@@ -36,9 +36,9 @@ function givenOf(frame: ClientFrame): { packId?: string; id?: number } {
   return inHeader === 'packId' ? { packId } : inHeader === 'id' ? { id } : {}
 }
 
-/** Nulls left out, content parsed: what all encodings of a server frame must agree in. */
+/** Nulls left out, content without its spaces: what all encodings of a server frame must agree in. */
 function normal(value: unknown, key = ''): unknown {
-  if (key === 'content' && typeof value === 'string') return JSON.parse(value)
+  if (key === 'content' && typeof value === 'string') return JSON.stringify(JSON.parse(value))
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   if (Array.isArray(value)) return value.map((entry) => normal(entry))
   if (typeof value !== 'object' || value === null) return value

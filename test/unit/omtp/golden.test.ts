@@ -12,7 +12,7 @@ const all = golden()
 
 /** Nulls left out, content parsed. */
 function normal(value: unknown, key = ''): unknown {
-  if (key === 'content' && typeof value === 'string') return JSON.parse(value)
+  if (key === 'content' && typeof value === 'string') return JSON.stringify(JSON.parse(value))
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   if (Array.isArray(value)) return value.map((entry) => normal(entry))
   if (typeof value !== 'object' || value === null) return value

@@ -260,3 +260,49 @@ describe('XML', () => {
     }
   })
 })
+
+describe('what a newer writer has added', () => {
+  const shape = shapeOf('resync')
+  const known = { reason: 'x' }
+  const more = protobuf.Writer.create()
+    .uint32((9 << 3) | 2)
+    .bytes(Buffer.from('new'))
+    .uint32(10 << 3)
+    .int64(5)
+    .finish()
+  const written: Readonly<Record<'protobuf' | 'xml' | 'tars', Buffer>> = {
+    protobuf: Buffer.concat([proto.write(shape, known), more]),
+    xml: Buffer.from('<resync><reason>x</reason><more a="b">text<reason>no</reason><deep/></more></resync>'),
+    // A text, a struct that holds a number, a list of two, a map, a float, bytes.
+    tars: hex(
+      '16 01 78 26 01 79 3a 00 05 0b 49 00 02 00 01 0c 58 00 01 06 01 6b 16 01 76 64 00000000 7d 00 00 02 6162',
+    ),
+  }
+
+  test.each(['protobuf', 'xml', 'tars'] as const)(
+    'is passed over by a client and refused by a gateway, in %s',
+    (encoding) => {
+      expect(payloadCodecs[encoding].read(shape, written[encoding], true)).toEqual(known)
+      refused(() => payloadCodecs[encoding].read(shape, written[encoding]))
+    },
+  )
+
+  test('a symbol is its number where only that was sent', () => {
+    const relations = shapeOf('relationsResult')
+    const relation = { userId: 'a', state: 'friend', blocked: false, note: null, remark: null, seq: 1 }
+    const value = { partial: false, relations: [relation] }
+    // `state` is the second field; friend is 3, and 9 is none that there is.
+    const newerTars = Buffer.from(tars.write(relations, value).toString('hex').replace('2003', '2009'), 'hex')
+    const newerProto = Buffer.from(
+      proto.write(relations, value).toString('hex').replace('1003', '1009'),
+      'hex',
+    )
+    for (const [codec, bytes] of [
+      [tars, newerTars],
+      [proto, newerProto],
+    ] as const) {
+      expect(codec.read(relations, bytes, true)).toMatchObject({ relations: [{ state: '9' }] })
+      refused(() => codec.read(relations, bytes))
+    }
+  })
+})
