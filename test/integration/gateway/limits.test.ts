@@ -47,7 +47,10 @@ const sendTo = (to: string) => ({
 function standing() {
   let skewMs = 0
   const at = Date.now()
-  return { clock: { ...systemClock, now: () => at + skewMs }, pass: (ms: number) => void (skewMs += ms) }
+  const pass = (ms: number): void => {
+    skewMs += ms
+  }
+  return { clock: { ...systemClock, now: () => at + skewMs }, pass }
 }
 
 describe('the rate of a user', () => {
