@@ -33,23 +33,29 @@ export function createOmtpCodec(): FrameCodec {
   /** Of the frame that came last before the welcome: what welcome or bye answer. */
   let asked: Buffer = NIL
   let lastId = 0
-  const open = new Map<number, OpenRequest>()
-  const named = new Set<string>()
+  /** Null while none is open: most connections are idle. */
+  let open: Map<number, OpenRequest> | null = null
+  let named: Set<string> | null = null
 
   function openRequest(packId: Buffer, key: string | null): number {
     lastId += 1
+    open ??= new Map()
     open.set(lastId, { packId: Buffer.from(packId), named: key !== null })
-    if (key !== null) named.add(key)
+    if (key !== null) {
+      named ??= new Set()
+      named.add(key)
+    }
     return lastId
   }
 
   /** The packId of an answer, which is the last one to this request unless more follow. */
   function answered(id: number, last: boolean): Buffer {
-    const request = open.get(id)
-    if (!request) return NIL
+    const request = open?.get(id)
+    if (!open || !request) return NIL
     if (last) {
       open.delete(id)
-      if (request.named) named.delete(keyOf(request.packId))
+      if (request.named) named?.delete(keyOf(request.packId))
+      if (open.size === 0) open = named = null
     }
     return request.packId
   }
@@ -59,8 +65,11 @@ export function createOmtpCodec(): FrameCodec {
 
   function whyNotOpen(packId: Buffer): [CodeName, string] | null {
     if (isNil(packId)) return ['pack_id_invalid', 'A request has a packId that is not nil.']
-    if (named.has(keyOf(packId))) return ['pack_id_in_use', 'A request with this packId is not answered yet.']
-    return named.size >= limits.omtpRequestsOpenMax ? ['overloaded', 'Too many requests are open.'] : null
+    if (named?.has(keyOf(packId)))
+      return ['pack_id_in_use', 'A request with this packId is not answered yet.']
+    return (named?.size ?? 0) >= limits.omtpRequestsOpenMax
+      ? ['overloaded', 'Too many requests are open.']
+      : null
   }
 
   function decode(bytes: Buffer): Decoded {
@@ -113,7 +122,11 @@ export function createOmtpCodec(): FrameCodec {
     decode,
     encode(frame) {
       const bytes = encodeOmtp(frame, packIdOf(frame), answering)
-      if (frame.type === 'welcome') welcomed = true
+      if (frame.type === 'welcome') {
+        welcomed = true
+        // A slice of the pool would keep all of its memory for as long as the connection lives.
+        asked = NIL
+      }
       return bytes
     },
   }
