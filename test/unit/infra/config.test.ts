@@ -46,6 +46,11 @@ describe('settings', () => {
     [{ LONGWIRE_PORT: 'http' }, 'LONGWIRE_PORT is "http": must be a port from 0 to 65535'],
     [{ LONGWIRE_PORT: '-1' }, 'LONGWIRE_PORT is "-1"'],
     [{ LONGWIRE_PORT: '8081' }, 'LONGWIRE_API_PORT is 8081: must differ from LONGWIRE_PORT'],
+    [{ LONGWIRE_OMTP_PORT: '8080' }, 'LONGWIRE_OMTP_PORT is 8080: must differ from LONGWIRE_PORT'],
+    [
+      { LONGWIRE_TLS_CERT_FILE: 'cert.pem' },
+      'LONGWIRE_TLS_CERT_FILE and LONGWIRE_TLS_KEY_FILE: set both or neither',
+    ],
     [{ LONGWIRE_GATEWAY_ID: 'a b' }, 'LONGWIRE_GATEWAY_ID is "a b"'],
     [{ LONGWIRE_PROT: '1' }, 'LONGWIRE_PROT is not a setting: did you mean LONGWIRE_PORT?'],
     [{ LONGWIRE_XYZZY_FROB: '1' }, 'settings'],
