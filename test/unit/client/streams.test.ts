@@ -18,20 +18,26 @@ const event = (seq: number, fields: Partial<Item>): Item => ({
 })
 const edit = (seq: number) => event(seq, { kind: 'edited', targetSeq: 1 })
 
-test('an edit that comes in its turn does not undo a newer one that was told before its own', () => {
-  const told: number[] = []
+/** Of a client whose handlers are there, in a room that had come to `seq` before it. */
+function began(seq: number) {
   const emitter = createEmitter((error) => {
     throw error
   })
-  emitter.on('edited', ({ seq }) => void told.push(seq))
   const nothing = () => {}
   const streams = createStreams({
     ...{ emitter, userId: () => 'bob', moved: nothing, baseline: nothing },
     ...{ behind: nothing, seen: nothing, ownJumped: nothing },
   })
-  const head = { conversationId: room, seq: 1, ordinal: 1, fromSeq: 1, toSeq: null }
+  const head = { conversationId: room, seq, ordinal: seq, fromSeq: 1, toSeq: null }
   streams.heads({ type: 'headsResult', id: 1, partial: false, heads: [head] })
   streams.release()
+  return { emitter, streams }
+}
+
+test('an edit that comes in its turn does not undo a newer one that was told before its own', () => {
+  const told: number[] = []
+  const { emitter, streams } = began(1)
+  emitter.on('edited', ({ seq }) => void told.push(seq))
   const log = streams.logs.get(room)
   if (!log) throw new Error('no log')
   const page = { messages: [], group: [], more: false, partial: false, firstSeq: 1, lastSeq: 1, headSeq: 1 }
@@ -48,19 +54,9 @@ test('an edit that comes in its turn does not undo a newer one that was told bef
 
 test('a message that waited behind a gap is not shown as it was before a recall or an edit that waits with it', () => {
   const told: unknown[] = []
-  const emitter = createEmitter((error) => {
-    throw error
-  })
+  const { emitter, streams } = began(0)
   emitter.on('message', ({ seq, content }) => void told.push([seq, content]))
   emitter.on('recalled', ({ targetSeq }) => void told.push(['recalled', targetSeq]))
-  const nothing = () => {}
-  const streams = createStreams({
-    ...{ emitter, userId: () => 'bob', moved: nothing, baseline: nothing },
-    ...{ behind: nothing, seen: nothing, ownJumped: nothing },
-  })
-  const head = { conversationId: room, seq: 0, ordinal: 0, fromSeq: 1, toSeq: null }
-  streams.heads({ type: 'headsResult', id: 1, partial: false, heads: [head] })
-  streams.release()
   streams.pushed(event(2, {}))
   streams.pushed(event(3, {}))
   streams.pushed(event(4, { kind: 'recalled', targetSeq: 2, content: null, contentType: null }))
@@ -77,20 +73,10 @@ test('a message that waited behind a gap is not shown as it was before a recall 
 
 test('an edit that waited is not told where its message was shown as it stands after a later recall', () => {
   const told: unknown[] = []
-  const emitter = createEmitter((error) => {
-    throw error
-  })
+  const { emitter, streams } = began(0)
   emitter.on('message', ({ seq, content }) => void told.push([seq, content]))
   emitter.on('edited', ({ targetSeq }) => void told.push(['edited', targetSeq]))
   emitter.on('recalled', ({ targetSeq }) => void told.push(['recalled', targetSeq]))
-  const nothing = () => {}
-  const streams = createStreams({
-    ...{ emitter, userId: () => 'bob', moved: nothing, baseline: nothing },
-    ...{ behind: nothing, seen: nothing, ownJumped: nothing },
-  })
-  const head = { conversationId: room, seq: 0, ordinal: 0, fromSeq: 1, toSeq: null }
-  streams.heads({ type: 'headsResult', id: 1, partial: false, heads: [head] })
-  streams.release()
   streams.pushed(event(2, {}))
   streams.pushed(event(3, { kind: 'edited', targetSeq: 2, content: { text: 'better' } }))
   streams.pushed(event(4, { kind: 'recalled', targetSeq: 2, content: null, contentType: null }))
