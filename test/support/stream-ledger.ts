@@ -42,8 +42,11 @@ export function createLedger(stream: string): Ledger {
     if (dissolved && payload.type !== 'MessageRecalled') return 'the group is dissolved'
     if (!('sender' in payload)) return 'it is nobody’s'
     const { sender } = payload
-    const isIn = roles.has(sender)
+    const isIn = kind === 'r' || roles.has(sender)
     if (kind === 'u') return sender === users[0] ? null : 'it is not his stream'
+    // Whoever is in a live room the gateway knows, and nothing but words is said there.
+    if (kind === 'r' && payload.type !== 'MessageSent' && payload.type !== 'MessageRecalled')
+      return 'it is not for a room'
     if (payload.type === 'GroupCreated') return roles.size === 0 ? null : 'it exists'
     if (payload.type === 'JoinRequested') return isIn || asked.has(sender) ? 'he needs not ask' : null
     if (payload.type === 'JoinAnswered')

@@ -147,6 +147,7 @@ describe.each(streams)('%s', (kind, stream, users, begins) => {
 
 function mustHappen(stream: string): EventType[] {
   if (stream.startsWith('u:')) return ['ReadMarked', 'SettingSet', 'ProfileSet']
+  if (stream.startsWith('r:')) return ['MessageSent', 'MessageRecalled']
   const both: EventPayload['type'][] = [
     'MessageSent',
     'MessageRecalled',
