@@ -24,7 +24,7 @@ export function voidLinks(settings: RunSettings, bites: Bites, crowds: readonly 
     )
   for (const { name, stats } of crowds) {
     if (stats === null) reasons.push(`the ${name} crowd died`)
-    else if (name === 'fuzz') need(stats.broken >= settings.seconds * 10, `${stats.broken} broken frames`)
+    else if (name === 'fuzz') need(stats.broken >= settings.seconds * 5, `${stats.broken} broken frames`)
     else if (name === 'deaf') need(stats.closed > 0, 'no deaf client was closed')
     else {
       const wanted = (settings.seconds / flapSecondsMax) * flapShareMin

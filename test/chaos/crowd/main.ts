@@ -37,10 +37,10 @@ async function live(user: string, random: Random): Promise<void> {
   }
 }
 
-const loginOf = (user: string, visit: number) => ({
-  ...{ type: 'login', token: config.tokens[user], deviceId: `${config.name}-${visit % 7}` },
-  ...{ deviceType: 'crowd', protocol: 1 },
-})
+function loginOf(user: string, visit: number): object {
+  const device = { deviceId: `${config.name}-${visit % 7}`, deviceType: 'crowd' }
+  return { type: 'login', token: config.tokens[user], protocol: 1, ...device }
+}
 
 async function comeIn(user: string, visit: number, random: Random): Promise<void> {
   const client = await deafClient(random.pick(config.urls))
