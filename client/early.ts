@@ -27,7 +27,8 @@ export function createEarlyChanges(): EarlyChanges {
       keep(byTarget, key, change)
     },
     applied(item) {
-      if (item.kind !== 'message') return item
+      // Nearly all messages: nothing was noted, and nothing has changed them.
+      if (item.kind !== 'message' || (byTarget.size === 0 && !item.targetSeq)) return item
       const key = keyOf(item.conversationId, item.seq)
       const change = byTarget.get(key)
       byTarget.delete(key)
@@ -36,7 +37,7 @@ export function createEarlyChanges(): EarlyChanges {
       return out
     },
     isOutdated({ kind, conversationId, seq, targetSeq }) {
-      if (kind !== 'edited' && kind !== 'recalled') return false
+      if (recalled.size === 0 || (kind !== 'edited' && kind !== 'recalled')) return false
       const key = keyOf(conversationId, targetSeq ?? 0)
       const asOf = recalled.get(key) ?? 0
       if (asOf <= seq) recalled.delete(key)
