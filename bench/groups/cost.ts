@@ -2,10 +2,11 @@
 import type { Client } from '../../client/index.ts'
 import { limits } from '../../schemas/limits.ts'
 import type { Child } from '../support/child.ts'
+import { hostMs } from '../support/host-clock.ts'
 import type { Platform } from '../support/platform.ts'
 import { machineCpuSec, type Usage, usageBetween, usageOf } from '../support/processes.ts'
 import { createSamples, type Summary, summarise } from '../support/samples.ts'
-import { type Answer, type Heard, hostMs, type Order } from './protocol.ts'
+import type { Answer, Heard, Order } from './protocol.ts'
 import { type Stores, type Written, writtenBetween } from './stores.ts'
 
 export type Counts = Readonly<Record<string, number>>

@@ -1,9 +1,10 @@
 /** The process of listeners: counts who got which message, once and in order, and how late. */
 import { mintToken } from '../../gateway/tokens/mint.ts'
 import { serve } from '../support/child.ts'
+import { hostMs } from '../support/host-clock.ts'
 import { createSamples, type Samples } from '../support/samples.ts'
 import { type Listener, openListener } from './listener.ts'
-import { type Answer, type Heard, hostMs, type Order } from './protocol.ts'
+import type { Answer, Heard, Order } from './protocol.ts'
 
 const TOKEN_TTL_SEC = 24 * 3600
 /** As the SDK coalesces them. */

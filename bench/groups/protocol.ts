@@ -42,6 +42,3 @@ export type Answer =
   | { readonly done: 'heard'; readonly heard: Heard }
   | { readonly done: 'closed' }
   | Failed
-
-/** Milliseconds of the host's monotonic clock, the same for all processes. */
-export const hostMs = (): number => Number(process.hrtime.bigint()) / 1e6

@@ -1,7 +1,7 @@
 /** Groups of any size: made by import, waited for, and their member lists read through. */
 import type { Client } from '../../client/index.ts'
+import { hostMs } from '../support/host-clock.ts'
 import { createSamples, type Summary } from '../support/samples.ts'
-import { hostMs } from './protocol.ts'
 
 export interface Roster {
   readonly conversationId: string

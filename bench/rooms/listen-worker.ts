@@ -3,8 +3,9 @@ import { mintToken } from '../../gateway/tokens/mint.ts'
 import { PROTOCOL_VERSION, SUBPROTOCOL_JSON } from '../../schemas/protocol.ts'
 import { LeanSocket } from '../load/lean-socket.ts'
 import { serve } from '../support/child.ts'
+import { hostMs } from '../support/host-clock.ts'
 import { createSamples } from '../support/samples.ts'
-import { type Answer, hostMs, type Order, type Shown } from './protocol.ts'
+import type { Answer, Order, Shown } from './protocol.ts'
 
 const TOKEN_TTL_SEC = 24 * 3600
 const LOGIN_MS_MAX = 60_000

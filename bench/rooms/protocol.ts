@@ -43,6 +43,3 @@ export type Answer =
   | { readonly done: 'told'; readonly shown: Shown }
   | { readonly done: 'closed' }
   | Failed
-
-/** Milliseconds of the host's monotonic clock, the same for all processes. */
-export const hostMs = (): number => Number(process.hrtime.bigint()) / 1e6

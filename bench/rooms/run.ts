@@ -2,12 +2,13 @@
 import { connect } from '../../client/index.ts'
 import { durabilityEmbedded, durabilityExternal, machine, writeResult } from '../report.ts'
 import { type Child, startChild } from '../support/child.ts'
+import { hostMs } from '../support/host-clock.ts'
 import { type Ends, onPlatform } from '../support/on-platform.ts'
 import type { Platform } from '../support/platform.ts'
 import { machineCpuSec, type Usage, usageBetween, usageOf } from '../support/processes.ts'
 import { createSamples, joined, type Summary, summarise } from '../support/samples.ts'
 import { grouped, mb, ms, table } from '../support/table.ts'
-import { type Answer, hostMs, type Order, type Shown } from './protocol.ts'
+import type { Answer, Order, Shown } from './protocol.ts'
 
 export interface RoomsFlags {
   readonly connections: number
