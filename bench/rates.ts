@@ -1,4 +1,6 @@
 /** Latency at a fixed open-loop rate, the highest rate that holds, what both cost, and the memory of idle connections. */
+
+import { grouped, ms } from '../infra/terminal.ts'
 import { findMax } from './find-max.ts'
 import { measureIdle } from './idle.ts'
 import { startLoad } from './load/pool.ts'
@@ -15,7 +17,6 @@ import {
 } from './report.ts'
 import { type Ends, onPlatform } from './support/on-platform.ts'
 import type { Platform } from './support/platform.ts'
-import { grouped, ms } from './support/table.ts'
 
 export interface RatesFlags {
   readonly rate?: number

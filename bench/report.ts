@@ -2,9 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import path from 'node:path'
+import { grouped, mb, ms, table } from '../infra/terminal.ts'
 import type { IdleMeasurement } from './idle.ts'
 import type { Measurement } from './measure.ts'
-import { grouped, mb, ms, table } from './support/table.ts'
 
 export interface BenchResult {
   readonly at: string

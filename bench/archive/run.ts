@@ -8,11 +8,11 @@ import { systemClock } from '../../infra/clock.ts'
 import { startEmbedded } from '../../infra/embedded/services.ts'
 import { silentLog } from '../../infra/log.ts'
 import { createRedis } from '../../infra/redis/client.ts'
+import { createProgress, grouped, ms, table } from '../../infra/terminal.ts'
 import { type ReadModels, readModels } from '../../projections/reads.ts'
 import { machine, writeResult } from '../report.ts'
 import { usageOf } from '../support/processes.ts'
 import { createSamples, type Summary } from '../support/samples.ts'
-import { createProgress, grouped, ms, table } from '../support/table.ts'
 import { type Filled, fill, vocabulary } from './fill.ts'
 
 export interface ArchiveFlags {

@@ -1,6 +1,7 @@
 /** The table at the end of the demo. */
+
+import { grouped, ms, table } from '../../infra/terminal.ts'
 import type { Summary } from '../support/samples.ts'
-import { grouped, ms, table } from '../support/table.ts'
 import type { Result } from './audit.ts'
 import type { Plan } from './plan.ts'
 import type { Script } from './script.ts'

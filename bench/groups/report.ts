@@ -1,5 +1,5 @@
 /** The tables of `npm run bench -- groups`. */
-import { grouped, ms, table } from '../support/table.ts'
+import { grouped, ms, table } from '../../infra/terminal.ts'
 import type { Cost, Counts } from './cost.ts'
 import type { Paging, Roster } from './rosters.ts'
 

@@ -1,10 +1,10 @@
 /** `npm run bench -- groups`: what a message costs in groups of very different sizes of which as many members are online. */
 import { connect } from '../../client/index.ts'
+import { createProgress, grouped, ms } from '../../infra/terminal.ts'
 import { durabilityEmbedded, durabilityExternal, machine, writeResult } from '../report.ts'
 import { startChild } from '../support/child.ts'
 import { type Ends, onPlatform } from '../support/on-platform.ts'
 import type { Platform } from '../support/platform.ts'
-import { createProgress, grouped, ms } from '../support/table.ts'
 import { type Cost, costOf, type Scene, type Sending } from './cost.ts'
 import type { Answer, Order } from './protocol.ts'
 import {

@@ -1,11 +1,12 @@
 /** `npm run bench -- isolation`: what others' floods, notices and logins do to single chat. */
+
+import { grouped, ms, table } from '../../infra/terminal.ts'
 import { startLoad } from '../load/pool.ts'
 import { type Measurement, measure } from '../measure.ts'
 import { machine } from '../report.ts'
 import { startChild } from '../support/child.ts'
 import { type Ends, onPlatform } from '../support/on-platform.ts'
 import type { Platform } from '../support/platform.ts'
-import { grouped, ms, table } from '../support/table.ts'
 import type { Answer, Disturbance, Order } from './protocol.ts'
 
 export interface IsolationFlags {

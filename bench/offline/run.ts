@@ -1,11 +1,11 @@
 /** `npm run bench -- offline`: what a member of a great group is sent who logs in after missing a little, and after missing a lot. */
 import { connect, memoryStore } from '../../client/index.ts'
+import { createProgress, grouped, ms, table } from '../../infra/terminal.ts'
 import { p2pId } from '../../schemas/ids.ts'
 import { durabilityEmbedded, durabilityExternal, machine, writeResult } from '../report.ts'
 import { archivedMessages } from '../support/archive.ts'
 import { onPlatform } from '../support/on-platform.ts'
 import type { Platform } from '../support/platform.ts'
-import { createProgress, grouped, ms, table } from '../support/table.ts'
 import { type Login, logIn } from './device.ts'
 import { openProducer, type Producer } from './produce.ts'
 

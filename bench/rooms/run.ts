@@ -1,5 +1,6 @@
 /** `npm run bench -- rooms`: everyone in one room, shown what is said at a fixed rate. */
 import { connect } from '../../client/index.ts'
+import { grouped, mb, ms, table } from '../../infra/terminal.ts'
 import { durabilityEmbedded, durabilityExternal, machine, writeResult } from '../report.ts'
 import { type Child, startChild } from '../support/child.ts'
 import { hostMs } from '../support/host-clock.ts'
@@ -7,7 +8,6 @@ import { type Ends, onPlatform } from '../support/on-platform.ts'
 import type { Platform } from '../support/platform.ts'
 import { machineCpuSec, type Usage, usageBetween, usageOf } from '../support/processes.ts'
 import { createSamples, joined, type Summary, summarise } from '../support/samples.ts'
-import { grouped, mb, ms, table } from '../support/table.ts'
 import type { Answer, Order, Shown } from './protocol.ts'
 
 export interface RoomsFlags {

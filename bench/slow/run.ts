@@ -1,5 +1,6 @@
 /** `npm run bench -- slow`: clients that read nothing, what they cost a gateway until they are closed, and what others notice. */
 import { connect } from '../../client/index.ts'
+import { grouped, mb, ms, table } from '../../infra/terminal.ts'
 import { limits } from '../../schemas/limits.ts'
 import { startLoad } from '../load/pool.ts'
 import { machine, writeResult } from '../report.ts'
@@ -8,7 +9,6 @@ import { type Ends, onPlatform } from '../support/on-platform.ts'
 import type { Platform } from '../support/platform.ts'
 import { usageOf } from '../support/processes.ts'
 import { type Summary, summarise } from '../support/samples.ts'
-import { grouped, mb, ms, table } from '../support/table.ts'
 import type { Answer, Order } from './protocol.ts'
 
 export interface SlowFlags {

@@ -1,4 +1,6 @@
 /** `npm run bench -- storm`: a crowd loses its connections at once and comes back, while others who stayed go on talking. */
+
+import { grouped, mb, ms, table } from '../../infra/terminal.ts'
 import { startLoad } from '../load/pool.ts'
 import type { RunTally } from '../load/protocol.ts'
 import { durabilityEmbedded, durabilityExternal, machine, writeResult } from '../report.ts'
@@ -7,7 +9,6 @@ import { type Ends, onPlatform } from '../support/on-platform.ts'
 import type { Platform } from '../support/platform.ts'
 import { machineCpuSec, usageBetween, usageOf } from '../support/processes.ts'
 import { type Summary, summarise } from '../support/samples.ts'
-import { grouped, mb, ms, table } from '../support/table.ts'
 import type { Answer, Back, Order } from './protocol.ts'
 
 export interface StormFlags {

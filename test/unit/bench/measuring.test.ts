@@ -4,7 +4,7 @@ import { createTally } from '../../../bench/load/tally.ts'
 import type { Measurement } from '../../../bench/measure.ts'
 import { usageBetween } from '../../../bench/support/processes.ts'
 import { createSamples, joined, summarise } from '../../../bench/support/samples.ts'
-import { table } from '../../../bench/support/table.ts'
+import { table } from '../../../infra/terminal.ts'
 
 test('percentiles are exact, by nearest rank, whatever the order and the number of parts', () => {
   const samples = createSamples()
