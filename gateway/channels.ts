@@ -34,6 +34,8 @@ export interface Channels {
   deliverUnread(conversationId: string, seq: number): void
   /** Members here, as far as they are known. */
   members(conversationId: string): Iterable<string>
+  /** How many those are. */
+  memberCount(conversationId: string): number
   /** Registers all interest again. Rejects with a Fault when the map does not answer. */
   refresh(): Promise<void>
   /** Large groups that have members here. */
@@ -45,6 +47,8 @@ export interface ChannelEvent {
   readonly outgoing: OutgoingEvent
   /** Connection that sent it, and shows its own copy. */
   readonly sender: string | null
+  /** It may wait a moment for others, so that they leave together. Never a recall or an edit. */
+  readonly soon: boolean
 }
 
 export interface ChannelsOptions {
@@ -296,6 +300,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       if (!entry.channel.sure) void ask(entry)
     },
     members: (conversationId) => entries.get(conversationId)?.channel.members.keys() ?? [],
+    memberCount: (conversationId) => entries.get(conversationId)?.channel.members.size ?? 0,
     async refresh() {
       const gone = takeEmpty(clock.now())
       if (gone.length > 0) await drop(gone)

@@ -10,6 +10,7 @@ import { type Answer, type Delivery, type Envelope, records, type Signal } from 
 import type { ChannelEvent, Channels } from './channels.ts'
 import { type Connection, type Connections, mayObserve } from './connections.ts'
 import type { Counters } from './counters.ts'
+import { createCrowding } from './crowding.ts'
 import { createGaps } from './gaps.ts'
 import { type Hub, pushLimits } from './hub.ts'
 import type { Outbox } from './outbox.ts'
@@ -31,8 +32,8 @@ export interface DeliveriesOptions {
   readonly boot: string
   readonly connections: Connections
   readonly hub: Pick<Hub, 'send' | 'input' | 'resync'>
-  readonly outbox: Pick<Outbox, 'write'>
-  readonly channels: Pick<Channels, 'deliver' | 'deliverUnread' | 'members'>
+  readonly outbox: Pick<Outbox, 'write' | 'writeSoon'>
+  readonly channels: Pick<Channels, 'deliver' | 'deliverUnread' | 'memberCount' | 'members'>
   readonly rooms: Pick<Rooms, 'deliver'>
   readonly counters: Counters
   readonly clock: Clock
@@ -47,6 +48,7 @@ export interface DeliveriesOptions {
 export function createDeliveries(options: DeliveriesOptions): Deliveries {
   const { channels, connections, counters, hub, outbox } = options
   const gaps = createGaps()
+  const crowding = createCrowding()
 
   function deliver(delivery: Delivery): void {
     if (gaps.note(delivery.partition, delivery.instance, delivery.counter)) {
@@ -119,7 +121,9 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       return
     }
     options.observeDeliveryMs(options.clock.now() - envelope.time)
-    const sent = { outgoing, sender: senderConnection(envelope) }
+    const many = channel ? channels.memberCount(stream) : recipients.length
+    const soon = many > FEW && outgoing.item.targetSeq === null && crowding.note(many, options.clock.now())
+    const sent = { outgoing, sender: senderConnection(envelope), soon }
     for (const user of recipients) pushToUser(user, sent, observing)
     if (channel) {
       counters.channelDeliveries += 1
@@ -143,16 +147,16 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       : null
   }
 
-  function pushToUser(user: string, { outgoing, sender }: ChannelEvent, observing = false): void {
+  function pushToUser(user: string, { outgoing, sender, soon }: ChannelEvent, observing = false): void {
     const of = connections.byUser(user)
     if (!of || !isFor(outgoing.item, user)) return
     const now = options.clock.now()
     for (const connection of of)
       if (connection.id !== sender && (!observing || mayObserve(connection)))
-        pushTo(connection, outgoing, now)
+        pushTo(connection, outgoing, now, soon)
   }
 
-  function pushTo(connection: Connection, outgoing: OutgoingEvent, now: number): void {
+  function pushTo(connection: Connection, outgoing: OutgoingEvent, now: number, soon: boolean): void {
     // Before its welcome a client reads nothing; its heads will tell.
     if (connection.session.phase !== 'open') return
     const state = pushStateOf(connection)
@@ -160,7 +164,9 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const verdict = push(state, outgoing, now, pushLimits)
     if (verdict === 'send') {
       counters.pushed += 1
-      outbox.write(connection, outgoing.bytesIn(connection.codec.encoding))
+      const bytes = outgoing.bytesIn(connection.codec.encoding)
+      if (soon) outbox.writeSoon(connection, bytes)
+      else outbox.write(connection, bytes)
     } else if (verdict === 'drop') counters.pushesDropped += 1
     else hub.input(connection, { kind: 'slow' })
   }
@@ -208,6 +214,8 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   }
 }
 
+/** Recipients of an event up to whom each push leaves at once, however much is being pushed to others. */
+const FEW = 20
 const ofFriends: ReadonlySet<Item['kind']> = new Set(['friendAnswered', 'friendDeleted', 'blocked'])
 
 function pushStateOf(connection: Connection): PushState<OutgoingEvent> {

@@ -16,6 +16,8 @@ export interface Outbox {
 }
 
 const SOON_MS = 50
+/** Connections flushed in one turn of those that are in no hurry: they may be thousands, and others are. */
+const SOON_SLICE = 64
 
 /** `defer` runs its argument after the current round of I/O callbacks. `onDropped`: the socket took no more. */
 export function createOutbox(
@@ -64,7 +66,16 @@ export function createOutbox(
     soonTimed = false
     const now = soon
     soon = new Set()
-    for (const connection of now) flush(connection)
+    flushSlice(now.values())
+  }
+
+  function flushSlice(left: Iterator<Connection>): void {
+    for (let count = 0; count < SOON_SLICE; count++) {
+      const { done, value } = left.next()
+      if (done) return
+      flush(value)
+    }
+    defer(() => flushSlice(left))
   }
 
   return {

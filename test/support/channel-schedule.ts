@@ -203,7 +203,7 @@ export async function runSchedule(random: Random, broken: Broken = {}): Promise<
       input() {},
       resync,
     },
-    outbox: { write: shown },
+    outbox: { write: shown, writeSoon: shown },
     rooms: { deliver() {} },
     channels: broken.noHoles
       ? {

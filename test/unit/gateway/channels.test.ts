@@ -64,6 +64,7 @@ function gateway() {
 const item = (seq: number, part: Partial<Item> = {}): ChannelEvent => ({
   outgoing: outgoingEvent({ ...hiddenItem(HALL, seq), kind: 'message', ...part }),
   sender: null,
+  soon: false,
 })
 const added = (seq: number, ...members: string[]) => item(seq, { kind: 'added', members })
 const removed = (seq: number, ...members: string[]) => item(seq, { kind: 'removed', members })

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { ChannelEvent } from '../../../gateway/channels.ts'
 import { createConnections } from '../../../gateway/connections.ts'
 import { newCounters } from '../../../gateway/counters.ts'
+import { CROWDED_PER_WINDOW, CROWDING_WINDOW_MS } from '../../../gateway/crowding.ts'
 import { createDeliveries } from '../../../gateway/deliveries.ts'
 import { pushLimits } from '../../../gateway/hub.ts'
 import { resend } from '../../../gateway/push.ts'
@@ -24,6 +25,7 @@ function gateway() {
   const unread: number[] = []
   const related: string[] = []
   let gaps = 0
+  let soon = 0
   const say = (user: string | null, frame: ServerFrame): void => {
     if (frame.type === 'event') told.push(`${user} ${frame.item.kind} ${frame.item.seq}`)
     else if (frame.type === 'head') told.push(`${user} head ${frame.seq}`)
@@ -42,6 +44,10 @@ function gateway() {
     },
     outbox: {
       write: (connection, bytes) => say(connection.user, JSON.parse(bytes.toString()) as ServerFrame),
+      writeSoon(connection, bytes) {
+        soon += 1
+        this.write(connection, bytes)
+      },
     },
     rooms: { deliver: (item) => void told.push(`room ${item.conversationId} ${item.seq}`) },
     channels: {
@@ -50,6 +56,7 @@ function gateway() {
       },
       deliverUnread: (_id, seq) => void unread.push(seq),
       members: () => members,
+      memberCount: () => members.length,
     },
     counters,
     clock,
@@ -80,9 +87,10 @@ function gateway() {
     stream,
     event: eventOf(stream, seq, payload, { time: clock.now() }).bytes,
   })
-  return { clock, connections, counters, deliver, event, unread, related, gaps: () => gaps }
+  return { clock, connections, counters, deliver, event, unread, related, gaps: () => gaps, soon: () => soon }
 }
 const message = happening('MessageSent', {})
+const recalled = (seq: number) => happening('MessageRecalled', { target: target(seq) })
 const target = (seq: number) => ({ seq, ordinal: seq, sender: 'ann', time: 0, packId: Buffer.alloc(16, 1) })
 
 describe('a delivery', () => {
@@ -97,6 +105,27 @@ describe('a delivery', () => {
       'bob removed 2',
     ])
     expect(counters).toMatchObject({ channelDeliveries: 2, pushed: 5 })
+  })
+
+  it('to many waits for others to share a system call while much is being pushed, but for a recall; one to few never does', async () => {
+    const { connections, deliver, event, clock, soon } = gateway()
+    const crowd = Array.from({ length: 200 }, (_, i) => `u${i}`)
+    connect(connections, 'ann')
+    for (const user of crowd) connect(connections, user)
+    let seq = 0
+    const flood = () => deliver({ ...event(++seq, message), recipients: crowd })
+    for (let pushed = 0; pushed < CROWDED_PER_WINDOW; pushed += crowd.length) expect(flood().length).toBe(200)
+    const before = soon()
+    expect(before).toBeLessThan(CROWDED_PER_WINDOW)
+    flood()
+    expect(soon()).toBe(before + 200)
+    const single = 'p2p:ann:u0'
+    deliver({ ...event(1, message, single), recipients: ['ann', 'u0'] })
+    deliver({ ...event(++seq, recalled(1)), recipients: crowd })
+    expect(soon()).toBe(before + 200)
+    await clock.advance(2 * CROWDING_WINDOW_MS)
+    flood()
+    expect(soon()).toBe(before + 200)
   })
 
   it('to an observer reaches no member, and those of his connections alone whose token gives the right', () => {
