@@ -120,7 +120,8 @@ program
     "What a flood in one group, notices to everyone and a surge of logins do to single chat's latency.",
   )
   .option('--rate <n>', 'single messages per second', positive, 100)
-  .option('--seconds <n>', 'length of a measured run', positive, 20)
+  .option('--seconds <n>', 'length of a measured run', positive, 10)
+  .option('--rounds <n>', 'measured runs of each kind', positive, 5)
   .option('--members <n>', 'members of the flooded group, all online', positive, 200)
   .option('--everyone <n>', 'who gets a notice, all online', positive, 2_000)
   .option('--flood <n>', 'messages per second in the group', positive, 100)

@@ -1,4 +1,5 @@
 /** The process that disturbs: others' traffic, at a rate of its own, on connections of its own. */
+import { constants, setPriority } from 'node:os'
 import { type Client, connect } from '../../client/index.ts'
 import { mintToken } from '../../gateway/tokens/mint.ts'
 import { type Listener, openListener } from '../groups/listener.ts'
@@ -126,4 +127,6 @@ async function obey(order: Order): Promise<Answer> {
   return { done: 'closed' }
 }
 
+// These stand for clients on machines of their own: they must not take the processor from the platform.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 serve<Order, Answer>({ done: 'ready' }, obey)
