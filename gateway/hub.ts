@@ -89,6 +89,8 @@ export function createHub(options: HubOptions): Hub {
   const wheel: Wheel = createWheel(clock, tick)
   const resyncTicksMax = Math.max(1, Math.round(limits.spreadMsMax / TICK_MS))
   const gate = createGate<Connection>(limits.loginsAtOnceMax, limits.loginsWaitingMax)
+  /** Ends of the turns of those inside. */
+  const turns = new Map<Connection, () => void>()
   let opened = 0
 
   function input(connection: Connection, given: Input): void {
@@ -178,13 +180,23 @@ export function createHub(options: HubOptions): Hub {
   function atGate(connection: Connection, go: () => void): void {
     const goIn = (): void => {
       // A store that does not answer holds nobody else up: what it waits for costs this process nothing.
-      clock.after(limits.loginTurnMsMax, () => gate.leave(connection))
+      if (!turns.has(connection))
+        turns.set(
+          connection,
+          clock.after(limits.loginTurnMsMax, () => leaveGate(connection)),
+        )
       go()
     }
     if (gate.pass(connection, goIn)) return
     counters.loginsTurnedAway += 1
     const retryAfterMs = Math.round((0.2 + 0.8 * options.random()) * limits.loginsReturnMsMax)
     input(connection, { kind: 'refused', code: 'overloaded', retryAfterMs })
+  }
+
+  function leaveGate(connection: Connection): void {
+    turns.get(connection)?.()
+    turns.delete(connection)
+    gate.leave(connection)
   }
 
   function verify(connection: Connection, token: string): void {
@@ -240,7 +252,7 @@ export function createHub(options: HubOptions): Hub {
       return
     }
     // It may take long, and not of this process's time.
-    gate.leave(connection)
+    leaveGate(connection)
     const { userId, device, proof } = effect
     void loginHook({ userId, ...device, ...connection.origin, proof }).then((answer) =>
       input(connection, { kind: 'asked', answer }),
@@ -272,7 +284,7 @@ export function createHub(options: HubOptions): Hub {
     await options.channelUsers.enter(userId)
     if (connection.session.phase !== 'entering') return
     counters.loggedIn += 1
-    gate.leave(connection)
+    leaveGate(connection)
     connection.socket?.entered()
     options.presence.changed(userId)
     options.activity.connected(connection, connection.session.heartbeatMs)
@@ -293,7 +305,7 @@ export function createHub(options: HubOptions): Hub {
     connection.session = { phase: 'closed' }
     connection.push = null
     connection.out = null
-    gate.leave(connection)
+    leaveGate(connection)
     if (!connections.byId(connection.id)) return
     wheel.remove(connection)
     connections.remove(connection)

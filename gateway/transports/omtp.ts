@@ -117,12 +117,15 @@ function afterProxyLine(socket: TcpSocket, clock: Clock, then: (client: string |
 const otherEnd = ({ remoteAddress, remotePort }: TcpSocket): string => `${remoteAddress} ${remotePort}`
 
 function secureServer({ certFile, keyFile }: { certFile: string; keyFile: string }): Server {
-  return createTlsServer({
+  const server = createTlsServer({
     cert: readFileSync(certFile),
     key: readFileSync(keyFile),
     minVersion: 'TLSv1.2',
     handshakeTimeout: limits.loginTimeoutMs,
   })
+  // Node tells of a handshake that failed or took too long, and leaves the socket open.
+  server.on('tlsClientError', (_error, socket) => socket.destroy())
+  return server
 }
 
 function listen(server: Server, { host, port }: OmtpPortOptions): Promise<number> {

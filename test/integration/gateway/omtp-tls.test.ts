@@ -2,6 +2,7 @@ import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connect } from '../../../client/index.ts'
+import { limits } from '../../../schemas/limits.ts'
 import { selfSigned } from '../../support/certificate.ts'
 import { startTestGateway, type TestGateway, until } from '../../support/gateway.ts'
 import { omtpClient } from '../../support/omtp-client.ts'
@@ -50,3 +51,27 @@ it('TLS of before 1.2 and plain OMTP get nowhere', async () => {
   await new Promise<void>((resolve) => plain.once('close', () => resolve()))
   await until(() => test.gateway.levels().gateway_connections === 0)
 })
+
+it('a TLS handshake that is never finished is cut off in time, whether nothing comes or a byte at a time', async () => {
+  const startedAt = performance.now()
+  const lasted = [Buffer.alloc(0), Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01])].map(
+    (hello) =>
+      new Promise<number>((resolve) => {
+        let at = 0
+        const socket = connectTcp(test.omtp.port, '127.0.0.1')
+        const drip = setInterval(() => {
+          if (at < hello.length) socket.write(hello.subarray(at, ++at))
+        }, 500)
+        socket.on('error', () => {})
+        socket.once('close', () => {
+          clearInterval(drip)
+          resolve(performance.now() - startedAt)
+        })
+        socket.resume()
+      }),
+  )
+  for (const ms of await Promise.all(lasted)) {
+    expect(ms).toBeGreaterThan(limits.loginTimeoutMs / 2)
+    expect(ms).toBeLessThan(2 * limits.loginTimeoutMs)
+  }
+}, 30_000)
