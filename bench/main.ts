@@ -127,6 +127,8 @@ program
   .option('--flood <n>', 'messages per second in the group', positive, 100)
   .option('--notices <n>', 'notices per second', positive, 1)
   .option('--logins <n>', 'logins per second at rest; the surge is ten times as many', positive, 10)
+  .option('--silent <n>', 'TCP connections per second, from one address, that say nothing', positive, 800)
+  .option('--hammer <n>', 'commands per second on one connection', positive, 2_000)
   .addHelpText('after', PLATFORM)
   .action(async (flags: IsolationFlags) => {
     process.exitCode = await benchIsolation(flags)

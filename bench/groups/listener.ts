@@ -12,6 +12,8 @@ export interface Listener {
   ack(): void
   /** Any frame keeps a connection from counting as silent. */
   ping(): void
+  /** Sends what it is told to, and waits for no answer. */
+  say(frame: Partial<ClientFrame> & Pick<ClientFrame, 'type'>): void
   close(): void
 }
 
@@ -24,6 +26,8 @@ export function openListener(options: {
   readonly deviceId: string
   readonly heard: (text: string) => void
   readonly waits: (listener: Listener) => void
+  /** A command was refused. */
+  readonly refused?: (code: string) => void
 }): Promise<Listener> {
   const { promise, resolve, reject } = Promise.withResolvers<Listener>()
   const socket = new LeanSocket(options.url, SUBPROTOCOL_JSON)
@@ -48,6 +52,9 @@ export function openListener(options: {
     ping() {
       if (open) send({ type: 'ping', id: 1 })
     },
+    say(frame) {
+      if (open) send(frame)
+    },
     close: () => socket.close(),
   }
   socket.onopen = () => {
@@ -65,7 +72,8 @@ export function openListener(options: {
       clearTimeout(timer)
       open = true
       resolve(listener)
-    } else if (frame.type === 'bye' || frame.type === 'error') reject(new Error(`refused: ${frame.code}`))
+    } else if (frame.type === 'rejected') options.refused?.(frame.code)
+    else if (frame.type === 'bye' || frame.type === 'error') reject(new Error(`refused: ${frame.code}`))
   }
   socket.onclose = () => {
     open = false
@@ -85,4 +93,4 @@ type Incoming =
       }
     }
   | { readonly type: 'welcome' }
-  | { readonly type: 'bye' | 'error'; readonly code: string }
+  | { readonly type: 'bye' | 'error' | 'rejected'; readonly code: string }

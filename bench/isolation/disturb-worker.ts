@@ -1,6 +1,9 @@
 /** The process that disturbs: others' traffic, at a rate of its own, on connections of its own. */
+import { randomBytes } from 'node:crypto'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { constants, setPriority } from 'node:os'
 import { type Client, connect } from '../../client/index.ts'
+import { packIds } from '../../client/pack-id.ts'
 import { mintToken } from '../../gateway/tokens/mint.ts'
 import { type Listener, openListener } from '../groups/listener.ts'
 import { LeanSocket } from '../load/lean-socket.ts'
@@ -13,6 +16,8 @@ const AT_ONCE = 25
 const ACK_MS = 250
 const MEMBERS_PER_COMMAND = 500
 const TEXT = 'x'.repeat(200)
+/** Another one than that of the connections that are measured: limits hold for each. */
+const SILENT_ADDRESS = '127.0.0.2'
 
 type Prepare = Extract<Order, { do: 'prepare' }>
 let given: Prepare | null = null
@@ -21,7 +26,11 @@ const listeners: Listener[] = []
 const waiting = new Set<Listener>()
 let group = ''
 let everyone = ''
+const silent = new Set<Socket>()
+const ids = packIds((bytes) => randomBytes(bytes))
+let hammer: Listener | null = null
 let heard = 0
+let turnedDown = 0
 
 setInterval(() => {
   for (const listener of waiting) listener.ack()
@@ -39,6 +48,7 @@ const listen = async (user: string, deviceId: string): Promise<Listener> =>
       heard += 1
     },
     waits: (listener) => void waiting.add(listener),
+    refused: () => void turnedDown++,
   })
 
 async function inTurns(count: number, work: (i: number) => Promise<void>): Promise<void> {
@@ -91,6 +101,7 @@ async function disturb({ what, perSec, seconds }: Extract<Order, { do: 'disturb'
   const open: Promise<void>[] = []
   let did = 0
   let refused = 0
+  turnedDown = 0
   for (let n = 0; n < due; n++) {
     const waitMs = fromMs + (n * 1_000) / perSec - performance.now()
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
@@ -102,7 +113,9 @@ async function disturb({ what, perSec, seconds }: Extract<Order, { do: 'disturb'
     )
   }
   await Promise.all(open)
-  return { done: 'disturbed', did, refused, heard: heard - before } as const
+  for (const socket of silent) socket.destroy()
+  silent.clear()
+  return { done: 'disturbed', did, refused: refused + turnedDown, heard: heard - before } as const
 }
 
 async function act(what: Disturbance, n: number): Promise<void> {
@@ -110,6 +123,21 @@ async function act(what: Disturbance, n: number): Promise<void> {
     const listener = await listen(`${given?.prefix ?? ''}l${n}`, 'd')
     listener.ping()
     listener.close()
+    return
+  }
+  if (what === 'silent') {
+    const { hostname, port } = new URL(given?.url ?? '')
+    const socket = connectTcp({ host: hostname, port: Number(port), localAddress: SILENT_ADDRESS })
+    socket.on('error', () => {})
+    socket.once('close', () => silent.delete(socket))
+    silent.add(socket)
+    return
+  }
+  if (what === 'hammer') {
+    const to = `${given?.prefix ?? ''}m1`
+    hammer ??= await listen(`${given?.prefix ?? ''}h`, 'd')
+    const packId = ids.next(Date.now())
+    hammer.say({ type: 'send', packId, to, contentType: 'text', content: { text: TEXT } } as never)
     return
   }
   const sender = what === 'flood' ? clients[n % clients.length] : clients[0]

@@ -15,9 +15,10 @@ export type Order =
 
 /**
  * flood: messages to one group of which all members are online. notice: messages to a group that everyone is in. logins: connections
- * that log in, ask what a client asks, and go.
+ * that log in, ask what a client asks, and go. silent: TCP connections from one other address that say nothing. hammer: commands of one
+ * connection, far over its rate.
  */
-export type Disturbance = 'flood' | 'notice' | 'logins'
+export type Disturbance = 'flood' | 'notice' | 'logins' | 'silent' | 'hammer'
 
 export type Answer =
   | { readonly done: 'ready' }

@@ -18,6 +18,8 @@ export interface IsolationFlags {
   readonly flood: number
   readonly notices: number
   readonly logins: number
+  readonly silent: number
+  readonly hammer: number
 }
 
 const CONNECTIONS = 200
@@ -86,6 +88,8 @@ async function all(platform: Platform, flags: IsolationFlags, ends: Ends): Promi
     row(`notice, ${flags.notices}/s to ${grouped(everyone)}`, 'notice', flags.notices),
     row(`logins, ${flags.logins}/s`, 'logins', flags.logins),
     row(`logins, ${10 * flags.logins}/s`, 'logins', 10 * flags.logins),
+    row(`silent connections, ${grouped(flags.silent)}/s`, 'silent', flags.silent),
+    row(`one user's commands, ${grouped(flags.hammer)}/s`, 'hammer', flags.hammer),
   ]
   const during = async ({ name, what, perSec, runs }: Row): Promise<void> => {
     const seconds = flags.seconds + (2 * LEAD_MS) / 1_000
