@@ -1,14 +1,16 @@
 /** Role main: `node gateway/main.ts`. Any number may run, each with an id, ports and a public address of its own. */
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
-import { createClickHouse } from '../infra/clickhouse/client.ts'
 import { clickHouseOptions } from '../infra/clickhouse/migrate.ts'
+import { activeArchive } from '../infra/clickhouse/namespaces.ts'
 import { networksOf } from '../infra/networks.ts'
 import { createRedis, redisOptions } from '../infra/redis/client.ts'
 import { createRedisOnlineMap } from '../infra/redis/online-map.ts'
 import { createRedisSignalBus } from '../infra/redis/signal-bus.ts'
 import { checkTopics, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
+import { followNamespaces } from '../projections/namespaces/follower.ts'
+import { inActive } from '../projections/namespaces/redis.ts'
 import { readModels } from '../projections/reads.ts'
 import { limits } from '../schemas/limits.ts'
 import { Fault } from '../schemas/ports.ts'
@@ -32,7 +34,11 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
   const store = role.store('gateway')
   await checkTopics(store, partitions)
   const redis = createRedis(redisOptions(config, name), log)
-  const clickhouse = createClickHouse(clickHouseOptions(config))
+  const namespaces = await followNamespaces({
+    store: role.store('namespaces'),
+    ...{ clock, logger: log, failed: role.failed },
+  })
+  const clickhouse = activeArchive(clickHouseOptions(config), namespaces)
   const bus = createRedisSignalBus(redisOptions(config, name), redis, log)
   const boot = newBoot(clock.now(), Math.random)
   let fenced = false
@@ -45,10 +51,10 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     windows: { recallMs: recallWindowMs, editMs: editWindowMs },
     devicePolicy,
     store,
-    online: createRedisOnlineMap(redis),
+    online: createRedisOnlineMap(redis, namespaces),
     bus,
     reads: readModels({
-      redis,
+      redis: inActive(redis, namespaces),
       clickhouse,
       partitions,
       generation: config.generation,
@@ -155,5 +161,6 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     { name: 'signals', stop: () => bus.close() },
     { name: 'redis', stop: () => redis.close() },
     { name: 'clickhouse', stop: () => clickhouse.close() },
+    { name: 'namespaces', stop: () => namespaces.stop() },
   )
 })

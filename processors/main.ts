@@ -5,6 +5,7 @@ import { createRedisOnlineMap } from '../infra/redis/online-map.ts'
 import { startOnlineSweeper } from '../infra/redis/online-sweeper.ts'
 import { checkTopics, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
+import { followNamespaces } from '../projections/namespaces/follower.ts'
 import { decideWith } from './decide.ts'
 import { startFanout } from './fanout/fanout.ts'
 import { startSequencer } from './sequencer/sequencer.ts'
@@ -26,7 +27,11 @@ await runRole(wanted === 'all' ? 'processors' : wanted, ['kafka', 'redis'], asyn
     wanted === 'fanout'
       ? null
       : await startSequencer({ ...common, store: role.store('sequencer'), generation, decide })
-  const online = createRedisOnlineMap(redis)
+  const namespaces =
+    wanted === 'sequencer'
+      ? null
+      : await followNamespaces({ store: role.store('namespaces'), clock, logger: log, failed })
+  const online = createRedisOnlineMap(redis, namespaces ?? undefined)
   const fanout =
     wanted === 'sequencer' ? null : await startFanout({ ...common, store: role.store('fanout'), map: online })
   const sweeper = fanout && startOnlineSweeper({ online, live: fanout.live, clock, log })
@@ -55,6 +60,7 @@ await runRole(wanted === 'all' ? 'processors' : wanted, ['kafka', 'redis'], asyn
     { name: 'fan-out', stop: () => fanout?.stop() },
     { name: 'report', stop: () => report.stop() },
     { name: 'redis', stop: () => redis.close() },
+    { name: 'namespaces', stop: () => namespaces?.stop() },
   )
 })
 

@@ -1,20 +1,25 @@
 /**
  * Role main: `node projections/main.ts [all|live|archive]`. The Redis projections share one consumer group, the archive has its
- * own, so that neither store holds the other back.
+ * own, so that neither store holds the other back; and so has each namespace of either.
  */
 import { type ClickHouse, createClickHouse } from '../infra/clickhouse/client.ts'
 import { clickHouseOptions, migrateArchive } from '../infra/clickhouse/migrate.ts'
+import { optionsIn } from '../infra/clickhouse/namespaces.ts'
 import { createRedis, redisOptions } from '../infra/redis/client.ts'
 import { checkTopics, type Role, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
 import { Fault } from '../schemas/ports.ts'
 import { topics } from '../schemas/topics.ts'
-import { type ActivityReader, createActivityReader } from './activity/reader.ts'
+import { createActivityReader } from './activity/reader.ts'
 import { createJanitor, type Janitor } from './archive/janitor.ts'
 import { type ArchiveSink, archiveSink } from './archive/sink.ts'
 import { deadLetters } from './dead-letters.ts'
 import { liveSink } from './live/sink.ts'
-import { createReader, type Reader } from './reader.ts'
+import { followNamespaces, type NamespaceFollower } from './namespaces/follower.ts'
+import { followEach, type NamespaceReader } from './namespaces/readers.ts'
+import { inEach, inNamespace } from './namespaces/redis.ts'
+import type { RedisPort } from './ports.ts'
+import { createReader } from './reader.ts'
 import { keepsAll, type Policies } from './reads/policy.ts'
 
 type Services = 'kafka' | 'redis' | 'clickhouse'
@@ -36,14 +41,19 @@ await runRole(
   wanted === 'all' ? 'projections' : `projections-${wanted}`,
   ['kafka', 'redis', 'clickhouse'],
   async (role) => {
-    const { config, log, clock, metrics, steps } = role
+    const { config, log, clock, metrics, steps, failed } = role
     await checkTopics(role.store('setup'), config.partitions)
-    const readers: Record<string, { stats(): { readonly beginning: number } }> = {}
-    if (wanted !== 'archive') readers.live = await startLive(role)
-    if (wanted !== 'live') Object.assign(readers, startArchive(role))
+    const namespaces = await followNamespaces({
+      store: role.store('namespaces'),
+      ...{ clock, logger: log, failed },
+    })
+    const running: (() => Iterable<readonly [string, Pick<NamespaceReader, 'stats'>]>)[] = []
+    if (wanted !== 'archive') running.push(await startLive(role, namespaces))
+    if (wanted !== 'live') running.push(startArchive(role, namespaces))
+    const readers = () => running.flatMap((some) => [...some()])
     const numbers = (pick: (name: string) => boolean) =>
       Object.fromEntries(
-        Object.entries(readers).flatMap(([name, reader]) =>
+        readers().flatMap(([name, reader]) =>
           Object.entries(reader.stats())
             .filter(([key]) => pick(key))
             .map(([key, value]) => [`${name}_${key}`, value]),
@@ -59,76 +69,74 @@ await runRole(
       port: config.metricsPort,
       counts: () => numbers((key) => !isLevel(key)),
       levels: () => numbers(isLevel),
-      ready: () => Object.values(readers).every((reader) => reader.stats().beginning === 0),
+      ready: () => readers().every(([, reader]) => reader.stats().beginning === 0),
     })
-    steps.push({ name: 'report', stop: () => report.stop() })
+    steps.push(
+      { name: 'report', stop: () => report.stop() },
+      { name: 'namespaces', stop: () => namespaces.stop() },
+    )
     log.info({ roles: wanted, generation: config.generation, partitions: config.partitions }, 'started')
   },
 )
 
-async function startLive({
-  config,
-  log,
-  clock,
-  store,
-  steps,
-  failed,
-  name,
-}: Role<Services>): Promise<Reader> {
+function groupOf(group: string, namespace: string): string {
+  return namespace === '' ? group : `${group}@${namespace}`
+}
+
+async function startLive(role: Role<Services>, namespaces: NamespaceFollower) {
+  const { config, log, clock, store, steps, failed, name } = role
   const redis = createRedis(redisOptions(config, name), log)
   const appender = await store('dead-letters').appender('dead-letters')
-  const reader = createReader({
-    name: 'live',
-    consumer: store('live').consumer({ group: 'projections-live', topics: [topics.events], ...LIVE_FETCH }),
-    sink: liveSink({
-      redis,
-      generation: config.generation,
-      logger: log,
-      clock,
-      policies: policiesOf(config),
-    }),
-    clock,
-    logger: log,
-    recordsPerBatchMax: 500,
-    bytesPerBatchMax: 1_000_000,
-    deadLetter: deadLetters(appender),
-    failed,
-  })
+  const copy = deadLetters(appender)
   await redis.ready(1_000)
-  await reader.start()
+  const readers = await followEach({
+    projection: 'live',
+    namespaces,
+    logger: log,
+    failed,
+    async start(namespace) {
+      const group = groupOf('projections-live', namespace)
+      const reader = createReader({
+        name: group,
+        consumer: store(group).consumer({ group, topics: [topics.events], ...LIVE_FETCH }),
+        sink: liveSink({
+          redis: inNamespace(redis, namespace),
+          generation: config.generation,
+          logger: log,
+          clock,
+          policies: policiesOf(config),
+        }),
+        clock,
+        logger: log,
+        recordsPerBatchMax: 500,
+        bytesPerBatchMax: 1_000_000,
+        // Once, however many namespaces there are.
+        deadLetter: async (...letter) => {
+          if (namespaces.of('live').active === namespace) await copy(...letter)
+        },
+        failed,
+      })
+      await reader.start()
+      return reader
+    },
+  })
   steps.push(
-    { name: 'live projections', stop: () => reader.stop() },
+    { name: 'live projections', stop: () => readers.stop() },
     { name: 'dead letters', stop: () => appender.close() },
     { name: 'redis', stop: () => redis.close() },
   )
-  return reader
+  return () => readers.running()
 }
 
 function policiesOf({ storeP2p, storeGroup }: Role<Services>['config']): Policies {
   return { p2p: storeP2p, group: storeGroup }
 }
 
-function startArchive(role: Role<Services>): { archive: Reader; activity: ActivityReader } {
+/** Does not wait for ClickHouse. */
+function startArchive(role: Role<Services>, namespaces: NamespaceFollower) {
   const { config, log, clock, store, steps, failed } = role
   const options = clickHouseOptions(config)
   const clickhouse = createClickHouse(options)
-  const sink = archiveSink({ clickhouse, generation: config.generation, clock, logger: log })
-  const reader = createReader({
-    name: 'archive',
-    consumer: store('archive').consumer({
-      group: 'projections-archive',
-      topics: [topics.events],
-      ...ARCHIVE_FETCH,
-    }),
-    sink,
-    clock,
-    logger: log,
-    recordsPerBatchMax: 5_000,
-    bytesPerBatchMax: 8_000_000,
-    // The live projections copy it; the archive keeps the bytes themselves.
-    deadLetter: async () => {},
-    failed,
-  })
   const activity = createActivityReader({
     consumer: store('activity').consumer({
       group: 'projections-activity',
@@ -137,58 +145,92 @@ function startArchive(role: Role<Services>): { archive: Reader; activity: Activi
     }),
     ...{ clickhouse, generation: config.generation, clock, logger: log, failed },
   })
-  const janitor = janitorFor(role, clickhouse, sink)
+  const policies = policiesOf(config)
+  const redis = keepsAll(policies) ? null : createRedis(redisOptions(config, `${role.name}-janitor`), log)
   let stopped = false
-  const start = async () => {
+
+  /** Null: the process stops. */
+  async function patiently<T>(work: () => Promise<T>): Promise<T | null> {
     while (!stopped) {
       try {
-        await migrateArchive(options, log)
-        if (stopped) return
-        await reader.start()
-        await activity.start()
-        janitor?.start()
-        return
+        return await work()
       } catch (err) {
         if (!(err instanceof Fault)) throw err
         log.warn({ code: err.code, err }, 'the archive cannot begin; trying on')
         await clock.sleep(MIGRATE_RETRY_MS)
       }
     }
+    return null
   }
-  start().catch((cause: unknown) =>
+
+  async function startIn(namespace: string): Promise<NamespaceReader> {
+    const of = namespace === '' ? clickhouse : createClickHouse(optionsIn(options, namespace))
+    await patiently(() => migrateArchive(options, log, namespace))
+    const sink = archiveSink({ clickhouse: of, generation: config.generation, clock, logger: log })
+    const group = groupOf('projections-archive', namespace)
+    const reader = createReader({
+      name: group,
+      consumer: store(group).consumer({ group, topics: [topics.events], ...ARCHIVE_FETCH }),
+      sink,
+      clock,
+      logger: log,
+      recordsPerBatchMax: 5_000,
+      bytesPerBatchMax: 8_000_000,
+      // The live projections copy it; the archive keeps the bytes themselves.
+      deadLetter: async () => {},
+      failed,
+    })
+    await patiently(() => reader.start())
+    const janitor = redis && janitorFor(role, namespaces, of, redis, sink)
+    janitor?.start()
+    return {
+      stats: () => reader.stats(),
+      async stop() {
+        await janitor?.stop()
+        sink.close()
+        await reader.stop()
+        if (of !== clickhouse) await of.close()
+      },
+    }
+  }
+
+  const readers = followEach({ projection: 'archive', namespaces, logger: log, failed, start: startIn })
+  let following: Awaited<typeof readers> | null = null
+  async function begin(): Promise<void> {
+    following = await readers
+    // Its tables stand in the first database, whichever namespace is read.
+    await patiently(() => migrateArchive(options, log))
+    await patiently(() => activity.start())
+  }
+  begin().catch((cause: unknown) =>
     failed(new Fault('archive_failed', String(cause), { retriable: false, cause })),
   )
   steps.push({
     name: 'archive',
     stop: async () => {
       stopped = true
-      await janitor?.stop()
-      sink.close()
-      await reader.stop()
+      await (await readers).stop()
       await activity.stop()
       await clickhouse.close()
+      await redis?.close()
     },
   })
-  return { archive: reader, activity }
+  return () => [...(following?.running() ?? []), ['activity', activity] as const]
 }
 
-/** Null where everything is kept for ever. */
+/** Destroys in every namespace of Redis what it destroys in its own of the archive. */
 function janitorFor(
-  { config, log, clock, name }: Role<Services>,
+  { config, log, clock }: Role<Services>,
+  namespaces: NamespaceFollower,
   clickhouse: ClickHouse,
+  redis: RedisPort,
   archived: ArchiveSink,
-): Pick<Janitor, 'start' | 'stop'> | null {
-  const policies = policiesOf(config)
-  if (keepsAll(policies)) return null
-  const redis = createRedis(redisOptions(config, `${name}-janitor`), log)
+): Janitor {
   const { generation } = config
   const { partitions } = archived
-  const janitor = createJanitor({ clickhouse, redis, policies, generation, clock, logger: log, partitions })
-  return {
-    start: () => janitor.start(),
-    async stop() {
-      await janitor.stop()
-      await redis.close()
-    },
-  }
+  return createJanitor({
+    redis: inEach(redis, namespaces),
+    policies: policiesOf(config),
+    ...{ clickhouse, generation, clock, logger: log, partitions },
+  })
 }

@@ -2,6 +2,7 @@
 import { codec, type Infer } from './avro.ts'
 import { commandPayloads } from './command-payloads.ts'
 import { eventPayloads } from './event-payloads.ts'
+import { leaseSchema, namespacesSchema } from './namespace-records.ts'
 import { fingerprint, ids, nullableString, packId, type targetSchema } from './record-parts.ts'
 
 export { commandPayloads, eventPayloads }
@@ -251,6 +252,8 @@ export const records = {
   SnapshotChunk: codec(snapshotSchema),
   Activity: codec(activitySchema),
   DeadLetter: codec(deadLetterSchema),
+  ProjectionNamespaces: codec(namespacesSchema),
+  ProjectionLease: codec(leaseSchema),
 }
 
 export type ReplyAddress = Infer<typeof replySchema>
@@ -266,6 +269,8 @@ export type SnapshotChunk = Infer<typeof snapshotSchema>
 export type Activity = Infer<typeof activitySchema>
 export type LoginRecord = Activity['logins'][number]
 export type DeadLetter = Infer<typeof deadLetterSchema>
+export type ProjectionNamespaces = Infer<typeof namespacesSchema>
+export type ProjectionLease = Infer<typeof leaseSchema>
 
 type Payloads<T extends Record<string, { decode(b: Buffer): unknown }>> = {
   [K in keyof T]: { type: K } & ReturnType<T[K]['decode']>

@@ -11,6 +11,7 @@ export const topics = {
   gateways: 'im.gateways',
   revocations: 'im.revocations',
   activity: 'im.activity',
+  projections: 'im.projections',
   deadLetters: 'im.dead-letters',
   deliveries: (gatewayId: string): string => `im.deliveries.${gatewayId}`,
 } as const
@@ -28,6 +29,7 @@ export function sharedTopics(partitions: number): TopicSpec[] {
     { name: topics.snapshots, partitions, config: compacted },
     { name: topics.gateways, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.revocations, partitions: 1, config: { ...compacted, ...appendTime } },
+    { name: topics.projections, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.activity, partitions: 1, config: { ...keep(7 * DAY), ...appendTime } },
     { name: topics.deadLetters, partitions: 1, config: keep(28 * DAY) },
   ]

@@ -1,8 +1,11 @@
 /** Creates the archive's database and brings its tables up to date. */
+
+import { sharedTables } from '../../projections/activity/tables.ts'
 import { type Migration, migrations } from '../../projections/archive/tables.ts'
 import type { Logger } from '../../schemas/ports.ts'
 import { type Config, readSecretFile } from '../config.ts'
 import { type ClickHouse, type ClickHouseOptions, createClickHouse } from './client.ts'
+import { optionsIn } from './namespaces.ts'
 
 export function clickHouseOptions(config: Config & { clickhouse: string }): ClickHouseOptions {
   const password = readSecretFile('CLICKHOUSE_PASSWORD_FILE', config.clickhousePasswordFile)
@@ -15,8 +18,16 @@ export function clickHouseOptions(config: Config & { clickhouse: string }): Clic
   }
 }
 
-/** Safe to run from several processes at once: every statement says IF NOT EXISTS. Rejects with a Fault when ClickHouse does not answer. */
-export async function migrateArchive(options: ClickHouseOptions, logger: Logger): Promise<void> {
+/**
+ * Safe to run from several processes at once: every statement says IF NOT EXISTS. Rejects with a Fault when ClickHouse does not answer.
+ * In a namespace of its own, what is no projection's is a view of the tables in `options.database`.
+ */
+export async function migrateArchive(
+  baseOptions: ClickHouseOptions,
+  logger: Logger,
+  namespace = '',
+): Promise<void> {
+  const options = optionsIn(baseOptions, namespace)
   const root = createClickHouse({ ...options, database: 'default' })
   try {
     await root.command(`CREATE DATABASE IF NOT EXISTS ${options.database ?? 'default'}`)
@@ -29,13 +40,23 @@ export async function migrateArchive(options: ClickHouseOptions, logger: Logger)
       'CREATE TABLE IF NOT EXISTS migrations (version UInt32, applied_at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY version',
     )
     for (const migration of await missing(archive)) {
-      for (const statement of migration.statements) await archive.command(statement)
+      for (const statement of migration.statements)
+        await archive.command(namespace === '' ? statement : inNamespace(statement, baseOptions.database))
       await archive.insert('migrations', [{ version: migration.version }])
       logger.info({ version: migration.version }, 'archive tables migrated')
     }
   } finally {
     await archive.close()
   }
+}
+
+const OF_TABLE = /^\s*(?:CREATE TABLE(?: IF NOT EXISTS)?|ALTER TABLE)\s+(\w+)/
+
+/** Where the statement makes or changes a table of which there is one for all namespaces: a view of it as it stands there. */
+function inNamespace(statement: string, base: string | undefined): string {
+  const table = OF_TABLE.exec(statement)?.[1]
+  if (table === undefined || !sharedTables.includes(table)) return statement
+  return `CREATE OR REPLACE VIEW ${table} AS SELECT * FROM ${base ?? 'default'}.${table}`
 }
 
 async function missing(archive: ClickHouse): Promise<Migration[]> {

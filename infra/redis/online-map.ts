@@ -2,6 +2,8 @@
 import type { FanoutStore, Interest, OnlineEntry } from '../../processors/fanout/ports.ts'
 import { keys } from '../../projections/keys.ts'
 import { valueIn } from '../../projections/latest.ts'
+import { type Namespaces, oneNamespace } from '../../projections/namespaces/follower.ts'
+import { inActive, inEach } from '../../projections/namespaces/redis.ts'
 import type { RedisCall, RedisPort, RedisReply, Script } from '../../projections/ports.ts'
 import { raiseHead } from '../../projections/timeline/scripts.ts'
 
@@ -121,12 +123,16 @@ return 0
 `,
 }
 
-export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
+/** Heads and lists are the projections': they are written to each of their namespaces, and friends read from the active one. */
+export function createRedisOnlineMap(redis: RedisPort, namespaces: Namespaces = oneNamespace): OnlineMap {
+  const fed = inEach(redis, namespaces)
+  const active = inActive(redis, namespaces)
+
   /** A round trip of ten thousand calls would hold up everybody else's. */
-  async function inBatches(calls: readonly RedisCall[]): Promise<RedisReply[]> {
+  async function inBatches(calls: readonly RedisCall[], port: RedisPort = redis): Promise<RedisReply[]> {
     const replies: RedisReply[] = []
     for (let at = 0; at < calls.length; at += CALLS_PER_BATCH_MAX)
-      replies.push(...(await redis.batch(calls.slice(at, at + CALLS_PER_BATCH_MAX))))
+      replies.push(...(await port.batch(calls.slice(at, at + CALLS_PER_BATCH_MAX))))
     return replies
   }
 
@@ -184,16 +190,19 @@ export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
         if (known) known.add(conversationId)
         else byUser.set(user, new Set([conversationId]))
       }
-      await inBatches([
-        ...heads.map(
-          ({ stream, seq, ordinal, time }): RedisCall => ({
-            script: raiseHead,
-            keys: [keys.head(stream)],
-            args: [seq, ordinal, time],
-          }),
-        ),
-        ...[...byUser].map(([user, ids]): RedisCall => ['SADD', keys.conversations(user), ...ids]),
-      ])
+      await inBatches(
+        [
+          ...heads.map(
+            ({ stream, seq, ordinal, time }): RedisCall => ({
+              script: raiseHead,
+              keys: [keys.head(stream)],
+              args: [seq, ordinal, time],
+            }),
+          ),
+          ...[...byUser].map(([user, ids]): RedisCall => ['SADD', keys.conversations(user), ...ids]),
+        ],
+        fed,
+      )
     },
     locate,
     async announced(gateways) {
@@ -215,12 +224,16 @@ export function createRedisOnlineMap(redis: RedisPort): OnlineMap {
       return found
     },
     async friends(users, max) {
-      const replies = await inBatches(users.map((user) => ['HGETALL', keys.relations(user)]))
+      const replies = await inBatches(
+        users.map((user) => ['HGETALL', keys.relations(user)]),
+        active,
+      )
       const asked = users.map((user, i) => ({ user, friends: friendsIn(replies[i], max) }))
       const blocks = await inBatches(
         asked.flatMap(({ user, friends }) =>
           friends.map((friend): RedisCall => ['HGET', keys.relations(friend), `b:${user}`]),
         ),
+        active,
       )
       let at = 0
       return new Map(

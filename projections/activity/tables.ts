@@ -57,3 +57,6 @@ export const activityStatements: readonly string[] = [
       )
     ) AS b ON b.gateway = l.gateway AND b.boot = l.boot`,
 ]
+
+/** Of these there is one for all namespaces of the archive, in its first database. */
+export const sharedTables: readonly string[] = ['logins', 'gateway_boots', 'activity_positions']
