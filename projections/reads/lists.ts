@@ -143,8 +143,19 @@ export function conversationsOf(sources: Sources) {
   }
 }
 
+/** What the list says of these conversations, but for what the user has set of them: who deleted one is told of it here too. */
+export async function entriesFor(
+  sources: Pick<Sources, 'live'>,
+  user: string,
+  ids: readonly string[],
+): Promise<Omit<Conversation, 'preview'>[]> {
+  const streams = await streamsOf(sources, user, ids, asMember)
+  const { listed } = listedOf(streams, new Map())
+  return (await entriesOf(sources, user, listed, streams.reads)).map(({ entry }) => entry)
+}
+
 async function entriesOf(
-  sources: Sources,
+  sources: Pick<Sources, 'live'>,
   user: string,
   page: readonly Listed[],
   reads: ReadonlyMap<string, string>,

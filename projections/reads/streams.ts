@@ -34,7 +34,7 @@ const factsIn = (text: string | undefined): readonly Fact[] => (text ? parseFact
 
 /** `optional`: the one of these that may have no event yet. */
 export async function streamsOf(
-  { live }: Sources,
+  { live }: Pick<Sources, 'live'>,
   user: string,
   ids: readonly string[],
   byFacts: ByFacts,
