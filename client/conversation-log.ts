@@ -172,6 +172,16 @@ export function moveTo(log: ConversationLog, position: number, out: Item[]): voi
   startAt(log, position, out)
 }
 
+/**
+ * What waits behind a gap was pushed on a connection that has ended; what has changed it since was not. It is read again, as it stands
+ * then. Where the log has not begun, what waits says where it is to.
+ */
+export function forgetWaiting(log: ConversationLog): void {
+  if (log.waiting === null || !isStarted(log)) return
+  for (const seq of log.waiting.keys()) if (seq > log.target) log.target = seq
+  log.waiting = null
+}
+
 /** The first item that waits beyond a gap, or null. */
 export function firstWaiting(log: ConversationLog): number | null {
   if (log.waiting === null) return null

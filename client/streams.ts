@@ -10,6 +10,7 @@ import {
   createLog,
   dropHeld,
   firstWaiting,
+  forgetWaiting,
   isBehind,
   isHidden,
   isStarted,
@@ -333,7 +334,10 @@ export function createStreams(deps: StreamsDeps): Streams {
       for (const told of waiting) told()
     },
     disconnected() {
-      for (const log of logs.values()) log.pushed = log.acked = 0
+      for (const log of logs.values()) {
+        log.pushed = log.acked = 0
+        forgetWaiting(log)
+      }
     },
     hasBaseline: () => baseline,
     counters: () => ({ received, duplicates, jumps }),

@@ -86,3 +86,27 @@ test('a later version than the change that was told stays', () => {
   streams.pushed(item(2, 'message', { targetSeq: 4, content: { text: 'third' } }))
   expect(told.at(-1)).toBe('message 2: third')
 })
+
+test('what was pushed before a connection broke, and waits behind a gap, is read again: a recall may have passed it by', () => {
+  const { streams, told } = following()
+  streams.release()
+  streams.pushed(item(1, 'message'))
+  // 2 is missing.
+  for (const seq of [3, 4]) streams.pushed(item(seq, 'message'))
+  streams.disconnected()
+  const log = streams.logs.get('p2p:ann:bob')
+  if (!log) throw new Error('it follows nothing')
+  expect(log).toMatchObject({ position: 1, target: 4 })
+  // Recalled while nobody told us, and not yet known when the gap is closed by a short page.
+  const page = { firstSeq: 2, lastSeq: 2, headSeq: 5, fromSeq: 1, more: true, partial: false }
+  streams.page(log, {
+    type: 'historyResult',
+    id: 2,
+    conversationId: 'p2p:ann:bob',
+    items: [item(2, 'message')],
+    ...page,
+  } as never)
+  expect(told).toEqual(['message 1: text 1', 'message 2: text 2'])
+  streams.pushed(item(3, 'message', { contentType: null, content: null, targetSeq: 5 }))
+  expect(told.at(-1)).toBe('message 3: recalled')
+})
