@@ -61,6 +61,11 @@ export function createActivityReader(options: ActivityReaderOptions): ActivityRe
         { generation, partition },
       )
       const next = row ? Number(row.offset_) + 1 : first
+      if (next < first)
+        logger.error(
+          { partition, from: next, to: first },
+          'login records were deleted before they were archived: the log keeps them too short, or the archive was away too long',
+        )
       // Beyond the end: the log was replaced.
       return next > end ? first : Math.max(first, next)
     })

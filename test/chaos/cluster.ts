@@ -25,6 +25,8 @@ export interface Cluster {
   readonly links: readonly TcpProxy[]
   /** Before Redis, for the roles. */
   readonly redisLink: TcpProxy | null
+  /** Before ClickHouse, for the roles. */
+  readonly clickhouseLink: TcpProxy | null
   readonly roles: readonly RoleHandle[]
   readonly urls: readonly string[]
   readonly omtpPorts: readonly number[]
@@ -67,6 +69,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const links: TcpProxy[] = []
   const hurtsLinks = linkFaults.some((fault) => options.settings.faults.includes(fault))
   let redisLink: TcpProxy | null = null
+  let clickhouseLink: TcpProxy | null = null
   let proxy: KafkaProxy | undefined
   const stop = async () => {
     await Promise.all(roles.filter(({ kind }) => kind === 'gateway').map((role) => role.stop(roleGraceMs)))
@@ -74,6 +77,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await proxy?.close()
     for (const link of links) await link.close()
     await redisLink?.close()
+    await clickhouseLink?.close()
     await engines.stop()
   }
   try {
@@ -82,6 +86,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     writeFileSync(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 })
     const direct = engines.kafka.brokers.join(',')
     if (hurtsLinks) redisLink = await startTcpProxy(engines.redis.port)
+    if (options.settings.faults.includes('clickhouse-lost'))
+      clickhouseLink = await startTcpProxy(Number(new URL(engines.clickhouse.url).port))
     const base = {
       ...ownEnvironment(),
       LONGWIRE_DATA: path.join(dir, 'data'),
@@ -90,7 +96,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       LONGWIRE_KAFKA_REPLICATION: '3',
       LONGWIRE_KAFKA_MIN_INSYNC: '2',
       LONGWIRE_REDIS: redisLink ? `redis://127.0.0.1:${redisLink.port}` : engines.redis.url,
-      LONGWIRE_CLICKHOUSE: engines.clickhouse.url,
+      LONGWIRE_CLICKHOUSE: clickhouseLink
+        ? `http://127.0.0.1:${clickhouseLink.port}`
+        : engines.clickhouse.url,
       LONGWIRE_PARTITIONS: String(partitions),
       LONGWIRE_TOKEN_SECRET_FILE: secretFile,
       LONGWIRE_HOST: '127.0.0.1',
@@ -143,7 +151,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       { debug() {}, info() {}, warn() {}, error() {} },
       systemClock,
     )
-    return { dir, engines, proxy, links, redisLink, roles, urls, omtpPorts, apis, secretFile, store, stop }
+    return {
+      ...{ dir, engines, proxy, links, redisLink, clickhouseLink, roles },
+      ...{ urls, omtpPorts, apis, secretFile, store, stop },
+    }
   } catch (error) {
     await stop()
     throw error

@@ -10,11 +10,13 @@ import { runChaos } from './run.ts'
 import {
   type CrowdName,
   crowdNames,
+  derivedFaults,
   type FaultName,
   fullRun,
   linkFaults,
   linkRun,
   type RunSettings,
+  rebuildRun,
   smokeRun,
   storeFaults,
 } from './settings.ts'
@@ -25,6 +27,7 @@ interface Flags {
   readonly rate?: string
   readonly smoke?: boolean
   readonly links?: boolean
+  readonly rebuild?: boolean
   readonly crowds?: string
   readonly redisLate?: string
   readonly broken?: string
@@ -34,7 +37,7 @@ interface Flags {
   readonly faults?: string
 }
 
-const faultNames: readonly FaultName[] = [...storeFaults, ...linkFaults]
+const faultNames: readonly FaultName[] = [...storeFaults, ...linkFaults, ...derivedFaults]
 const flags = new Command('test:chaos')
   .description(
     'Load through the SDK while everything is killed, then an independent check of every guarantee.',
@@ -52,6 +55,7 @@ const flags = new Command('test:chaos')
   .option('--redis-late <ms>', 'start without Redis, which comes so long after the load has begun')
   .option('--smoke', 'the short run for CI')
   .option('--links', 'the run of what connections suffer')
+  .option('--rebuild', 'the run of what is built from the log, at the end of which it is built anew')
   .option('--broken <name>', 'run a broken build, or `all`: it must be caught')
   .option('--keep', 'keep history, logs and data of a run that passed, too')
   .parse()
@@ -100,8 +104,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 
 if (flags.broken === undefined) {
   process.exitCode = await soundRun()
+  const special = flags.smoke || flags.links || flags.rebuild
   // The full run ends with the proof that its checker would have objected.
-  if (process.exitCode === 0 && !flags.smoke && !flags.links && flags.seconds === undefined)
+  if (process.exitCode === 0 && !special && flags.seconds === undefined)
     process.exitCode = await brokenRuns(brokenBuilds)
 } else {
   const named = brokenBuilds.filter(({ name }) => flags.broken === 'all' || flags.broken === name)
@@ -119,8 +124,14 @@ setTimeout(() => {
   process.exit()
 }, lingerMsMax).unref()
 
+function sizeOf({ smoke, links, rebuild }: Flags): Omit<RunSettings, 'seed'> {
+  if (smoke) return smokeRun
+  if (links) return linkRun
+  return rebuild ? rebuildRun : fullRun
+}
+
 async function soundRun(): Promise<number> {
-  const size: Omit<RunSettings, 'seed'> = flags.smoke ? smokeRun : flags.links ? linkRun : fullRun
+  const size: Omit<RunSettings, 'seed'> = sizeOf(flags)
   const settings: RunSettings = {
     ...size,
     seed,
@@ -182,7 +193,7 @@ async function attempt(
     const result = await runChaos({
       ...{ settings, dir, enginesDir, say },
       ...(build ? { restMsMax: brokenRestMsMax } : {}),
-      preloads: preloadsOf(build),
+      preloads: preloadsOf(build, settings.failpoints),
       onStop: (how) => {
         stop = how
       },

@@ -4,6 +4,7 @@ import { createRedis } from '../../infra/redis/client.ts'
 import type { Cluster } from './cluster.ts'
 import type { History } from './history.ts'
 import { monotonicUs } from './history.ts'
+import { deleteActivity, loseInsertAnswers, poison } from './nemesis-derived.ts'
 import { halfOpen, pauseRedis, slowRedis, storm } from './nemesis-links.ts'
 import type { RoleHandle, RoleKind } from './role.ts'
 import { type Fault, faultText, type Planned } from './schedule.ts'
@@ -22,6 +23,11 @@ export interface Bites {
   readonly storms: { cut: number; backMs: number }[]
   /** Connections that vanished, and after how long the gateway closed each. */
   readonly vanished: { count: number; closedAfterMs: number[] }[]
+  /** Places of records that make no sense, as `topic partition/offset`. */
+  readonly poison: string[]
+  insertAnswersLost: number
+  /** Records of im.activity that were deleted before they were read. */
+  activityDeleted: number
   /** What was ordered and could not be done, or was not seen to happen. */
   readonly blunt: string[]
   /** Wall-clock ms: while a sequencer slept. */
@@ -57,6 +63,7 @@ export function startNemesis(
     kills: { sequencer: 0, fanout: 0, gateway: 0, projection: 0 },
     ...{ zombies: 0, brokerKills: 0, brokerPauses: 0, dropsOrdered: 0, redisEmptied: 0, clickhouseStops: 0 },
     ...{ redisPauses: 0, redisSlow: 0, storms: [], vanished: [] },
+    ...{ poison: [], insertAnswersLost: 0, activityDeleted: 0 },
     ...{ blunt: [], sleeps: [], storeOutages: [] },
   }
   let stopped = false
@@ -162,6 +169,12 @@ async function strike(
       return storm(cluster, fault.ms, bites, sleep, traffic)
     case 'half-open':
       return halfOpen(cluster, fault.link, fault.ms, bites, sleep)
+    case 'poison':
+      return poison(cluster, fault.seed, bites)
+    case 'clickhouse-lost':
+      return loseInsertAnswers(cluster, fault, bites, sleep)
+    case 'activity-gone':
+      return deleteActivity(cluster, fault.ms, bites, sleep)
   }
 }
 

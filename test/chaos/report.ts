@@ -16,7 +16,22 @@ export interface CrowdResult {
   readonly stats: CrowdStats | null
 }
 
+/** Deaths of projections between what they had written and the position behind it. */
+export interface Failpoints {
+  readonly live: number
+  readonly archive: number
+}
+
+export interface Rebuilt {
+  readonly keys: number
+  readonly tables: number
+  readonly tookMs: number
+}
+
 export interface RunResult {
+  readonly failpoints: Failpoints
+  /** Null: not tried, or not done. */
+  readonly rebuilt: Rebuilt | null
   readonly online: OnlineCheck
   readonly crowds: readonly CrowdResult[]
   readonly settings: RunSettings
@@ -49,6 +64,7 @@ const groups: readonly [string, readonly FindingKind[]][] = [
   ['stale online', ['stale-online']],
   ['recalls not kept', ['recall', 'stale']],
   ['dead or undecodable', ['dead-letter', 'undecodable']],
+  ['rebuilt otherwise', ['rebuilt-otherwise']],
 ]
 
 export function reportOf(result: RunResult): string {
@@ -126,6 +142,7 @@ export function reportOf(result: RunResult): string {
     ),
     ...result.ownDeaths.map((text) => row('', text)),
     ...linkLines(result).map(([name, text]) => row(name, text)),
+    ...derivedLines(result).map(([name, text]) => row(name, text)),
     row('schedule', ''),
     ...result.plan.map(
       ({ atMs, fault }) => `    ${(atMs / 1_000).toFixed(1).padStart(6)} s  ${faultText(fault)}`,
@@ -177,6 +194,26 @@ function linkLines({ bites, crowds, online, settings }: RunResult): [string, str
       stats === null
         ? 'its process died'
         : `logins ${stats.logins}, dropped ${stats.dropped}, found closed ${stats.closed}, told slow ${stats.told}, broken frames ${stats.broken}`,
+    ])
+  return lines
+}
+
+function derivedLines({ bites, failpoints, rebuilt }: RunResult): [string, string][] {
+  const lines: [string, string][] = []
+  if (bites.poison.length > 0) lines.push(['rubbish', `${bites.poison.length} records in the topics`])
+  if (bites.insertAnswersLost > 0)
+    lines.push(['ClickHouse', `${bites.insertAnswersLost} answers to inserts lost`])
+  if (bites.activityDeleted > 0)
+    lines.push(['login records', `${bites.activityDeleted} deleted before they were read`])
+  if (failpoints.live + failpoints.archive > 0)
+    lines.push([
+      'deaths in between',
+      `of projections, what was written and its position: Redis ${failpoints.live}, archive ${failpoints.archive}`,
+    ])
+  if (rebuilt)
+    lines.push([
+      'built anew',
+      `${rebuilt.keys} keys and ${rebuilt.tables} tables in ${(rebuilt.tookMs / 1_000).toFixed(1)} s`,
     ])
   return lines
 }

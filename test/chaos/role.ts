@@ -36,6 +36,9 @@ export interface RoleHandle {
   /** Deaths that no fault of ours asked for. */
   readonly ownDeaths: readonly string[]
   readonly starts: number
+  /** Killed, and not started again until it is let go. */
+  hold(): void
+  letGo(): void
   stop(graceMs: number): Promise<void>
 }
 
@@ -47,6 +50,7 @@ export function startRole(
   let running = false
   let stopping = false
   let killed = false
+  let held = false
   let starts = 0
   let timer: NodeJS.Timeout | undefined
   let exited: Promise<void> = Promise.resolve()
@@ -81,7 +85,7 @@ export function startRole(
           ownDeaths.push(how)
           deps.died(spec.name, how)
         }
-        timer = setTimeout(start, deps.restartAfterMs())
+        if (!held) timer = setTimeout(start, deps.restartAfterMs())
       })
     })
   }
@@ -105,6 +109,16 @@ export function startRole(
     signal(signal) {
       if (signal === 'SIGKILL') killed = true
       if (running) child?.kill(signal)
+    },
+    hold() {
+      held = true
+      killed = true
+      clearTimeout(timer)
+      child?.kill('SIGKILL')
+    },
+    letGo() {
+      held = false
+      start()
     },
     async stop(graceMs) {
       stopping = true

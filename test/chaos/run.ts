@@ -1,6 +1,6 @@
 /** One run: start, load with faults, heal, rest, read everything, judge. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { schemasIn } from './checker/avro.ts'
 import { check } from './checker/check.ts'
@@ -10,6 +10,7 @@ import type { Finding, Raw } from './checker/types.ts'
 import { type Cluster, startCluster } from './cluster.ts'
 import { type Crowd, startCrowd } from './crowd-process.ts'
 import { voidReasons } from './guards.ts'
+import { voidDerived } from './guards-derived.ts'
 import { voidLinks } from './guards-links.ts'
 import { openHistory, readHistory } from './history.ts'
 import { timesOf } from './latency.ts'
@@ -18,12 +19,14 @@ import { startNemesis } from './nemesis.ts'
 import { checkOnline } from './online.ts'
 import { untilAtRest } from './quiesce.ts'
 import { randomOf } from './random.ts'
-import type { CrowdResult, RunResult } from './report.ts'
+import { type Contents, contentsOf, differences, takeAway } from './rebuild.ts'
+import type { CrowdResult, Failpoints, Rebuilt, RunResult } from './report.ts'
 import { watchResources } from './resources.ts'
 import type { RoleKind } from './role.ts'
 import { scheduleOf } from './schedule.ts'
 import { quiesceMsMax, type RunSettings } from './settings.ts'
 import { dumpSchemas, ensureTools } from './tools.ts'
+import { diedMark } from './variants/died-mark.ts'
 
 export interface RunOptions {
   readonly settings: RunSettings
@@ -38,6 +41,8 @@ export interface RunOptions {
 
 const root = path.resolve(import.meta.dirname, '../..')
 const progressEveryMs = 10_000
+/** All devices read all that was said: the longer the load was, the more there is. */
+const readMsPerSecond = 500
 const topicsRead = ['im.commands', 'im.events', 'im.dead-letters'] as const
 
 export async function runChaos(options: RunOptions): Promise<RunResult> {
@@ -77,8 +82,9 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
         kind: 'stale-online',
         detail: `${driven.online.records} online records, ${driven.online.devices} devices online`,
       })
+    const rebuilt = settings.rebuild ? await rebuild(cluster, load, options, findings) : null
     say('reading everything back through the client')
-    for (const error of await load.finalRead(options.restMsMax ?? quiesceMsMax))
+    for (const error of await load.finalRead(options.restMsMax ?? quiesceMsMax + settings.seconds * readMsPerSecond))
       findings.push({ kind: 'history', detail: error })
     const stats = load.stats()
     await load.exit()
@@ -94,16 +100,22 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     say('checking')
     const history = await readHistory([load.historyFile, path.join(dir, 'history-run.jsonl')])
     const schemas = schemasIn([path.join(root, 'schemas/history'), dumpSchemas(dir)])
-    const verdict = check({ schemas, commands, events, deadLetters, history, archive, archivedRows })
+    const verdict = check({
+      ...{ schemas, commands, events, deadLetters, history, archive, archivedRows },
+      poison: driven.bites.poison,
+    })
     findings.push(...verdict.findings)
+    const failpoints = deathsBetween(path.join(dir, 'logs'))
     return {
-      ...{ settings, plan: driven.plan, findings, verdict, stats, topics, ownDeaths },
+      ...{ settings, plan: driven.plan, findings, verdict, stats, topics, failpoints, rebuilt },
+      ownDeaths: withoutFailpoints(ownDeaths, failpoints.live + failpoints.archive),
       ...{ bites: driven.bites, slopes: driven.slopes, restMs: driven.restMs },
       ...{ online: driven.online, crowds: driven.crowds },
       hits: cluster.proxy.hits(),
       voids: [
         ...voidReasons(settings, cluster, driven.bites, load, verdict, history, topics),
         ...voidLinks(settings, driven.bites, driven.crowds),
+        ...voidDerived(settings, driven.bites, failpoints, path.join(dir, 'logs')),
       ],
       times: timesOf(history),
       versions: versions(),
@@ -153,6 +165,42 @@ async function drive(cluster: Cluster, load: Load, crowds: Crowd[], options: Run
   const online = await checkOnline(cluster, settings, () => load.stats().online)
   await history.close()
   return { plan, bites: nemesis.bites, slopes, restless, restMs, online, crowds: crowdStats }
+}
+
+/** I10: from nothing to the same. Null where it never came to rest. */
+async function rebuild(
+  cluster: Cluster,
+  load: Load,
+  { say, restMsMax = quiesceMsMax }: RunOptions,
+  findings: Finding[],
+): Promise<Rebuilt | null> {
+  const before: Contents = await contentsOf(cluster)
+  say(`taking ${before.keys.size} keys and ${before.tables.size} tables away, to be built anew`)
+  const fromMs = performance.now()
+  await takeAway(cluster)
+  const restless = await untilAtRest(cluster, load, restMsMax, say)
+  if (restless !== null) {
+    findings.push({ kind: 'unsettled', detail: `not built anew: ${restless}` })
+    return null
+  }
+  const tookMs = performance.now() - fromMs
+  const after = await contentsOf(cluster)
+  findings.push(...differences(before, after))
+  return { keys: before.keys.size, tables: before.tables.size, tookMs }
+}
+
+/** Every one of them told it before it died. */
+function deathsBetween(logs: string): Failpoints {
+  const texts = readdirSync(logs).map((file) => readFileSync(path.join(logs, file), 'utf8'))
+  const count = (store: string) =>
+    texts.reduce((sum, text) => sum + text.split(`${diedMark} ${store}`).length - 1, 0)
+  return { live: count('live'), archive: count('archive') }
+}
+
+/** Deaths that the failpoints caused are faults of ours. */
+function withoutFailpoints(deaths: readonly string[], count: number): string[] {
+  let left = count
+  return deaths.filter((text) => !(text.startsWith('projection') && text.endsWith('SIGKILL') && left-- > 0))
 }
 
 async function redisComes(cluster: Cluster, afterMs: number, say: (line: string) => void): Promise<void> {

@@ -15,6 +15,9 @@ export type Fault =
   | { readonly kind: 'redis-slow'; readonly ms: number; readonly delayMs: number }
   | { readonly kind: 'storm'; readonly ms: number }
   | { readonly kind: 'half-open'; readonly link: number; readonly ms: number }
+  | { readonly kind: 'poison'; readonly seed: number }
+  | { readonly kind: 'clickhouse-lost'; readonly count: number; readonly ms: number }
+  | { readonly kind: 'activity-gone'; readonly ms: number }
 
 export interface Planned {
   readonly atMs: number
@@ -30,6 +33,8 @@ const redisPauseMs = 30_000
 const redisDelayMs = 200
 /** A gateway has given up the silent by then: two periods, and what its clock and the transport's are apart. */
 const halfOpenMs = 2 * heartbeatMs + 10_000
+/** Answers of inserts that are lost; each is one of several tables of a block. */
+const insertAnswersLost = 6
 const marginShare = 0.06
 
 /**
@@ -94,6 +99,12 @@ function lengthOf(name: FaultName, seconds: number, random: Random): number {
       return Math.round(random.between(1_000, 3_000))
     case 'half-open':
       return halfOpenMs
+    case 'poison':
+      return 0
+    case 'clickhouse-lost':
+      return 15_000
+    case 'activity-gone':
+      return 6_000
   }
 }
 
@@ -108,6 +119,11 @@ function longFault(name: FaultName, ms: number, random: Random): Fault {
       return { kind: name, ms, delayMs: redisDelayMs }
     case 'half-open':
       return { kind: name, link: random.below(2), ms }
+    case 'poison':
+      return { kind: name, seed: random.below(2 ** 31) }
+    case 'clickhouse-lost':
+      return { kind: name, count: insertAnswersLost, ms }
+    case 'activity-gone':
     case 'redis-empty':
     case 'clickhouse-stop':
     case 'redis-pause':
@@ -140,5 +156,11 @@ export const faultText = (fault: Fault): string => {
       return `cut all clients off and let nobody in for ${fault.ms} ms`
     case 'half-open':
       return `clients of gateway ${fault.link + 1} vanish without a word; looked at after ${fault.ms} ms`
+    case 'poison':
+      return 'put rubbish into every topic'
+    case 'clickhouse-lost':
+      return `lose the answers to ${fault.count} inserts of ClickHouse`
+    case 'activity-gone':
+      return `stop the projections for ${fault.ms} ms and delete what they have not read of im.activity`
   }
 }

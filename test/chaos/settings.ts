@@ -18,6 +18,10 @@ export interface RunSettings {
   readonly crowds: readonly CrowdName[]
   /** Redis is not there when the roles start, and comes so long after the load has begun; 0: it is there. */
   readonly redisLateMs: number
+  /** Projections die by themselves, again and again, between what they write and the position behind it. */
+  readonly failpoints: boolean
+  /** At the end everything that is built from the log is taken away and built anew: it must be the same. */
+  readonly rebuild: boolean
 }
 
 /** Of brokers, stores and processors: the default. */
@@ -30,13 +34,18 @@ export const storeFaults = [
 ] as const
 /** Of the way between clients and gateways, and of the store that knows who is online. */
 export const linkFaults = ['redis-pause', 'redis-slow', 'storm', 'half-open'] as const
-export type FaultName = (typeof storeFaults)[number] | (typeof linkFaults)[number]
+/** Of what is built from the log: rubbish in every topic, inserts whose answers are lost, records that are deleted unread. */
+export const derivedFaults = ['poison', 'clickhouse-lost', 'activity-gone'] as const
+export type FaultName =
+  | (typeof storeFaults)[number]
+  | (typeof linkFaults)[number]
+  | (typeof derivedFaults)[number]
 
 /** Bad clients, at work from the beginning of the load to its end. */
 export const crowdNames = ['flapping', 'deaf', 'fuzz'] as const
 export type CrowdName = (typeof crowdNames)[number]
 
-const ordinary = { crowds: [], redisLateMs: 0 }
+const ordinary = { crowds: [], redisLateMs: 0, failpoints: false, rebuild: false }
 export const fullRun = {
   ...ordinary,
   faults: storeFaults,
@@ -60,10 +69,21 @@ export const smokeRun = {
 
 /** What connections suffer. The store faults have their own runs. */
 export const linkRun = {
+  ...ordinary,
   ...{ seconds: 260, ratePerSecond: 40, users: 30, groups: 3, kills: 6, drops: 0, redisLateMs: 10_000 },
   killRoles: ['gateway'] as const,
   faults: [...linkFaults, 'redis-empty'] as const,
   crowds: crowdNames,
+}
+
+/** What is built from the log suffers, and is built anew at the end. */
+export const rebuildRun = {
+  ...ordinary,
+  ...{ seconds: 240, ratePerSecond: 50, users: 30, groups: 4, kills: 6, drops: 0 },
+  killRoles: ['projection', 'gateway'] as const,
+  faults: [...derivedFaults, 'poison', 'clickhouse-lost', 'clickhouse-stop', 'redis-empty'] as const,
+  crowds: ['flapping'] as const,
+  ...{ failpoints: true, rebuild: true },
 }
 
 /** Of gateways in runs in which connections vanish: the smallest that clients can ask for. */

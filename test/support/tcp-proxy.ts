@@ -16,6 +16,10 @@ export interface TcpProxy {
   vanish(): Vanished
   /** What comes back from the target waits so long. */
   delay(ms: number): void
+  /** The next answers to requests that begin like this are swallowed, and their connections reset: what they did is done. */
+  loseAnswers(to: RegExp, count: number): void
+  /** Of those, how many are still to be lost. */
+  toLose(): number
   close(): Promise<void>
 }
 
@@ -29,26 +33,40 @@ interface Pair {
   readonly client: Socket
   readonly target: Socket
   gone: boolean
+  /** Beginning of what the client said last. */
+  asked: string
 }
+
+const ASKED_BYTES = 500
 
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>()
   let refusing = false
   let delayMs = 0
+  let losing = { to: /^$/, left: 0 }
   const server = createServer({ allowHalfOpen: false, noDelay: true }, (client) => {
     client.on('error', () => {})
     if (refusing) return void client.resetAndDestroy()
     const target = connect({ port: targetPort, host: '127.0.0.1', noDelay: true })
-    const pair: Pair = { client, target, gone: false }
+    const pair: Pair = { client, target, gone: false, asked: '' }
     pairs.add(pair)
     const late: Buffer[] = []
     target.on('error', () => {})
     client.on('data', (bytes) => {
+      // A request's later pieces do not begin like one.
+      const beginning = losing.left > 0 ? bytes.toString('latin1', 0, ASKED_BYTES) : ''
+      if (/^[A-Z]+ \//.test(beginning)) pair.asked = beginning
       if (!pair.gone && !target.write(bytes)) client.pause()
     })
     target.on('drain', () => client.resume())
     target.on('data', (bytes) => {
       if (pair.gone) return
+      if (losing.left > 0 && losing.to.test(pair.asked)) {
+        losing.left -= 1
+        client.resetAndDestroy()
+        target.destroy()
+        return
+      }
       // What waits stays before what comes later, when the delay has ended, too.
       if (delayMs > 0 || late.length > 0) {
         late.push(bytes)
@@ -101,6 +119,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     delay(ms) {
       delayMs = ms
     },
+    loseAnswers(to, count) {
+      losing = { to, left: count }
+    },
+    toLose: () => losing.left,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       for (const { client, target } of pairs) {

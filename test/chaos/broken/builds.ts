@@ -14,7 +14,10 @@ export interface BrokenBuild {
   readonly expected: readonly FindingKind[]
 }
 
-const small = { ratePerSecond: 60, users: 16, groups: 2, crowds: [], redisLateMs: 0 }
+const small = {
+  ...{ ratePerSecond: 60, users: 16, groups: 2, crowds: [], redisLateMs: 0 },
+  ...{ failpoints: false, rebuild: false },
+}
 
 export const brokenBuilds: readonly BrokenBuild[] = [
   {
@@ -77,10 +80,14 @@ export const brokenBuilds: readonly BrokenBuild[] = [
 const fileOf = (name: string, folder = 'broken') => path.join(import.meta.dirname, '..', folder, `${name}.ts`)
 
 /** What to load into a process: in every run snapshots are frequent, and one of the two sequencers decides otherwise. */
-export function preloadsOf(build: BrokenBuild | null): (kind: RoleKind, index: number) => readonly string[] {
+export function preloadsOf(
+  build: BrokenBuild | null,
+  failpoints = false,
+): (kind: RoleKind, index: number) => readonly string[] {
   return (kind, index) => [
     ...(kind === 'sequencer' ? [fileOf('frequent-snapshots', 'variants')] : []),
     ...(kind === 'sequencer' && index === 2 ? [fileOf('two-versions', 'variants')] : []),
+    ...(kind === 'projection' && failpoints ? [fileOf('die-between', 'variants')] : []),
     ...(build?.roles.includes(kind) ? [fileOf(build.name)] : []),
   ]
 }

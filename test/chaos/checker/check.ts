@@ -15,6 +15,8 @@ export interface Evidence {
   readonly deadLetters: readonly Raw[]
   readonly history: readonly Entry[]
   readonly archive: readonly ArchiveRow[]
+  /** Places of the rubbish that the run put into topics, as `topic partition/offset`. */
+  readonly poison?: readonly string[]
   /** Rows in the archive's tables of messages and items, under `<table> <conversation>`. */
   readonly archivedRows: ReadonlyMap<string, number>
 }
@@ -33,15 +35,14 @@ export interface Verdict {
 
 export function check(evidence: Evidence): Verdict {
   const { schemas, commands, events, deadLetters, history, archive } = evidence
-  const model = foldLog(schemas, commands, events)
+  const poison = new Set(evidence.poison)
+  const model = foldLog(schemas, commands, events, poison)
   const sends = checkSends(model, history)
   const devices = checkDevices(model, history)
   const changes = checkChanges(model, history)
   const unread = checkUnread(model, history)
   const archived = checkArchive(model, archive, evidence.archivedRows)
-  const dead = deadLetters.map(
-    (record): Finding => ({ kind: 'dead-letter', detail: deadLetterText(schemas, record) }),
-  )
+  const dead = checkDeadLetters(schemas, deadLetters, poison)
   const partitions = [...model.partitions.values()]
   const sum = (of: (at: (typeof partitions)[number]) => number) => partitions.reduce((n, at) => n + of(at), 0)
   return {
@@ -63,6 +64,26 @@ export function check(evidence: Evidence): Verdict {
     claims: sum((at) => at.claims),
     stale: sum((at) => at.stale),
   }
+}
+
+/** Nothing but rubbish is there, and of what was put into commands and events a copy of each. */
+function checkDeadLetters(
+  schemas: Schemas,
+  deadLetters: readonly Raw[],
+  poison: ReadonlySet<string>,
+): Finding[] {
+  const findings: Finding[] = []
+  const copied = new Set<string>()
+  for (const record of deadLetters) {
+    const text = deadLetterText(schemas, record)
+    const place = text.split(': ')[0] ?? ''
+    if (poison.has(place)) copied.add(place)
+    else findings.push({ kind: 'dead-letter', detail: text })
+  }
+  for (const place of poison)
+    if (/^im\.(commands|events) /.test(place) && !copied.has(place))
+      findings.push({ kind: 'dead-letter', detail: `no copy of the rubbish at ${place}` })
+  return findings
 }
 
 function deadLetterText(schemas: Schemas, record: Raw): string {

@@ -5,15 +5,26 @@ import type { Find, Raw } from './types.ts'
 
 export interface Asked {
   readonly byOffset: Map<number, { stream: string; sender: string; packId: string; content: Buffer | null }>
+  /** Offsets of rubbish that the run itself put there. */
+  readonly rubbish: Set<number>
   end: number
 }
 
-export function readCommands(schemas: Schemas, commands: readonly Raw[], find: Find): Map<number, Asked> {
+export function readCommands(
+  schemas: Schemas,
+  commands: readonly Raw[],
+  poison: ReadonlySet<string>,
+  find: Find,
+): Map<number, Asked> {
   const asked = new Map<number, Asked>()
   for (const record of commands) {
-    const at = asked.get(record.partition) ?? { byOffset: new Map(), end: 0 }
+    const at = asked.get(record.partition) ?? { byOffset: new Map(), rubbish: new Set(), end: 0 }
     asked.set(record.partition, at)
     at.end = Math.max(at.end, record.offset + 1)
+    if (poison.has(`im.commands ${record.partition}/${record.offset}`)) {
+      at.rubbish.add(record.offset)
+      continue
+    }
     try {
       if (!record.value) throw new Error('no value')
       const { row } = schemas.open(record.value)
@@ -29,6 +40,15 @@ export function readCommands(schemas: Schemas, commands: readonly Raw[], find: F
     }
   }
   return asked
+}
+
+/** True: it answers rubbish, by a refusal as it should. */
+export function answersRubbish(asked: Map<number, Asked>, record: Accepted, find: Find): boolean {
+  if (asked.get(record.partition)?.rubbish.has(record.source) !== true) return false
+  const { kind, row } = record
+  if (kind !== 'rejection' || (row.code !== 'undecodable' && row.code !== 'bad_id'))
+    find('altered', `im.events ${record.partition}/${record.offset}: rubbish became ${kind} ${row.code}`)
+  return true
 }
 
 export function compareWithCommand(asked: Map<number, Asked>, record: Accepted, find: Find): void {

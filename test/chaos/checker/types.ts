@@ -110,6 +110,8 @@ export const findingKinds = [
   'archive-extra',
   'archive-hash',
   'dead-letter',
+  /** I10: built anew from the log, it is not what it was. */
+  'rebuilt-otherwise',
   'undecodable',
 ] as const
 export type FindingKind = (typeof findingKinds)[number]
