@@ -1,5 +1,5 @@
 /**
- * Login records: who came and went, batched to im.activity for the archive. Best effort: a log that does not answer holds up
+ * Login records and the delivery ledger, batched to im.activity for the archive. Best effort: a log that does not answer holds up
  * no login, what is over the buffer is dropped and counted, and what may have been written is written again. Never a token.
  */
 import { seal } from '../schemas/avro.ts'
@@ -10,6 +10,7 @@ import { type LoginRecord, records } from '../schemas/records.ts'
 import { topics } from '../schemas/topics.ts'
 import type { Connection } from './connections.ts'
 import type { Counters } from './counters.ts'
+import type { Ledger } from './ledger.ts'
 
 export interface Activity {
   /** It has been let in. */
@@ -26,6 +27,7 @@ export interface ActivityOptions {
   readonly appender: Pick<Appender, 'append'>
   readonly gatewayId: string
   readonly boot: string
+  readonly ledger: Pick<Ledger, 'oneOf' | 'waiting' | 'dropped' | 'take' | 'written'>
   readonly counters: Counters
   readonly clock: Clock
   readonly log: Logger
@@ -34,7 +36,7 @@ export interface ActivityOptions {
 const FLUSH_MS = 1_000
 
 export function startActivity(options: ActivityOptions): Activity {
-  const { appender, gatewayId: gateway, boot, counters, clock, log } = options
+  const { appender, gatewayId: gateway, boot, ledger, counters, clock, log } = options
   const startedAt = clock.now()
   let waiting: LoginRecord[] = []
   let toldAt = Number.NEGATIVE_INFINITY
@@ -61,10 +63,11 @@ export function startActivity(options: ActivityOptions): Activity {
   /** Everything that waits; without any, a sign of life from time to time, by which the archive knows who was lost. */
   async function flush(last: boolean): Promise<void> {
     const isDue = clock.now() - toldAt >= limits.activityAliveMs
-    while (waiting.length > 0 || isDue || last) {
+    while (waiting.length > 0 || ledger.waiting() > 0 || isDue || last) {
       const logins = waiting.slice(0, limits.activityPerRecordMax)
-      const isLast = last && logins.length === waiting.length
       const now = clock.now()
+      const { isAll, ...part } = ledger.take(now)
+      const isLast = last && logins.length === waiting.length && isAll
       const value = seal(records.Activity, {
         gateway,
         boot,
@@ -73,6 +76,9 @@ export function startActivity(options: ActivityOptions): Activity {
         stopped: isLast,
         dropped,
         logins,
+        ...part,
+        ledgerOneOf: ledger.oneOf,
+        ledgerDropped: ledger.dropped(),
       })
       try {
         await appender.append(topics.activity, 0, { key: gateway, value })
@@ -86,7 +92,8 @@ export function startActivity(options: ActivityOptions): Activity {
       toldAt = now
       counters.activityWritten += logins.length
       waiting = waiting.slice(logins.length)
-      if (waiting.length === 0) return
+      ledger.written(part)
+      if (waiting.length === 0 && ledger.waiting() === 0) return
     }
   }
 

@@ -20,7 +20,7 @@ import {
 } from './channel.ts'
 import type { Connections } from './connections.ts'
 import type { Counters } from './counters.ts'
-import { type OutgoingEvent, outgoingEvent } from './outgoing.ts'
+import { type OutgoingEvent, outgoingInstead } from './outgoing.ts'
 import { changedBy } from './push.ts'
 
 export interface Channels {
@@ -210,7 +210,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     // What is taken back while it waits is never shown.
     entry.held = entry.held.map((held) => {
       const now = changedBy(item, held.outgoing.item)
-      return now ? { ...held, outgoing: outgoingEvent(now) } : held
+      return now ? { ...held, outgoing: outgoingInstead(now, held.outgoing) } : held
     })
     entry.held.push(event)
     counters.channelEventsHeld += 1

@@ -48,6 +48,9 @@ export interface Counters {
   /** Login records, and those dropped for want of room. */
   activityWritten: number
   activityDropped: number
+  /** Rows of the delivery ledger, and those dropped for want of room. */
+  ledgerWritten: number
+  ledgerDropped: number
   opened: number
   loggedIn: number
   /** Logins that were told to come again, as too many waited. */
@@ -99,6 +102,8 @@ export const newCounters = (): Counters => ({
   roomCommandsRefused: 0,
   activityWritten: 0,
   activityDropped: 0,
+  ledgerWritten: 0,
+  ledgerDropped: 0,
   opened: 0,
   loggedIn: 0,
   loginsTurnedAway: 0,

@@ -13,14 +13,15 @@ import type { Counters } from './counters.ts'
 import { createCrowding } from './crowding.ts'
 import { createGaps } from './gaps.ts'
 import { type Hub, pushLimits } from './hub.ts'
+import type { Ledger } from './ledger.ts'
 import type { Outbox } from './outbox.ts'
-import { type OutgoingEvent, outgoingEvent } from './outgoing.ts'
+import { type OutgoingEvent, outgoingEvent, outgoingInstead } from './outgoing.ts'
 import { isBehind, newPushState, noteKnown, type PushState, push, replaceChanged } from './push.ts'
 import type { Rooms } from './rooms.ts'
 
 export interface Deliveries {
   /** Never throws: a delivery is a hint, and one that cannot be read is counted and dropped. */
-  handle(value: Buffer): void
+  handle(value: Buffer, fannedAt: number): void
   /** To all connections of a user but the one that sent it. */
   push(user: string, event: ChannelEvent): void
   /** Tells those of these users who hold less that the stream has come to `seq`. */
@@ -35,6 +36,7 @@ export interface DeliveriesOptions {
   readonly outbox: Pick<Outbox, 'write' | 'writeSoon'>
   readonly channels: Pick<Channels, 'deliver' | 'deliverUnread' | 'memberCount' | 'members'>
   readonly rooms: Pick<Rooms, 'deliver'>
+  readonly ledger: Pick<Ledger, 'messageOf' | 'committed' | 'refused'>
   readonly counters: Counters
   readonly clock: Clock
   readonly log: Logger
@@ -50,7 +52,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   const gaps = createGaps()
   const crowding = createCrowding()
 
-  function deliver(delivery: Delivery): void {
+  function deliver(delivery: Delivery, fannedAt: number): void {
     if (gaps.note(delivery.partition, delivery.instance, delivery.counter)) {
       counters.deliveryGaps += 1
       hub.resync(connections.all())
@@ -59,7 +61,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     // The answer first: the sender's own copy must not wait behind a large roster.
     if (delivery.answer) answer(delivery.stream, delivery.answer)
     const { headSeq, observing, recipients, signal, stream } = delivery
-    if (delivery.event) event(delivery, delivery.event)
+    if (delivery.event) event(delivery, delivery.event, fannedAt)
     else if (headSeq > 0) {
       hint(recipients, stream, headSeq, observing)
       if (delivery.channel) hint(channels.members(stream), stream, headSeq)
@@ -75,6 +77,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const packId = formatPackId(given.packId)
     if (given.code === null) {
       counters.committed += 1
+      options.ledger.committed(stream, given, options.clock.now())
       const { seq, ordinal, time, repeat, conflict } = given
       const conversationId = stream
       hub.send(connection, {
@@ -103,14 +106,15 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     hub.send(connection, frame)
   }
 
-  function event(delivery: Delivery, bytes: Buffer): void {
+  function event(delivery: Delivery, bytes: Buffer, fannedAt: number): void {
     const envelope = openEnvelope(bytes)
     const { stream, seq } = envelope
     if (isRoom(stream)) {
       room(envelope)
       return
     }
-    const outgoing = decodeEvent(envelope)
+    const item = decodeItem(envelope)
+    const outgoing = item && outgoingEvent(item, options.ledger.messageOf(item, fannedAt))
     const { channel, observing, recipients } = delivery
     // Of a schema that this build does not know yet: the reads answer it.
     if (!outgoing) {
@@ -160,7 +164,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     // Before its welcome a client reads nothing; its heads will tell.
     if (connection.session.phase !== 'open') return
     const state = pushStateOf(connection)
-    if (outgoing.item.targetSeq !== null) replaceChanged(state, outgoing.item, outgoingEvent)
+    if (outgoing.item.targetSeq !== null) replaceChanged(state, outgoing.item, outgoingInstead)
     const verdict = push(state, outgoing, now, pushLimits)
     if (verdict === 'send') {
       counters.pushed += 1
@@ -168,7 +172,10 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       if (soon) outbox.writeSoon(connection, bytes)
       else outbox.write(connection, bytes)
     } else if (verdict === 'drop') counters.pushesDropped += 1
-    else hub.input(connection, { kind: 'slow' })
+    else {
+      if (outgoing.ledger) options.ledger.refused(connection, outgoing.ledger, now)
+      hub.input(connection, { kind: 'slow' })
+    }
   }
 
   function hint(users: Iterable<string>, conversationId: string, seq: number, observing = false): void {
@@ -196,10 +203,10 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   }
 
   return {
-    handle(value) {
+    handle(value, fannedAt) {
       counters.deliveries += 1
       try {
-        deliver(open(records.Delivery, value, history))
+        deliver(open(records.Delivery, value, history), fannedAt)
       } catch (error) {
         counters.deliveriesUnreadable += 1
         if (counters.deliveriesUnreadable % 1_000 === 1)
@@ -221,11 +228,6 @@ const ofFriends: ReadonlySet<Item['kind']> = new Set(['friendAnswered', 'friendD
 function pushStateOf(connection: Connection): PushState<OutgoingEvent> {
   connection.push ??= newPushState()
   return connection.push
-}
-
-function decodeEvent(envelope: Envelope): OutgoingEvent | null {
-  const item = decodeItem(envelope)
-  return item && outgoingEvent(item)
 }
 
 /** Null where the payload is of an unknown schema, or no event. */

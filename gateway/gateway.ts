@@ -19,6 +19,7 @@ import { sendAway } from './drain.ts'
 import { createHub, type Hub } from './hub.ts'
 import { startInbound } from './inbound.ts'
 import { createKicks } from './kicks.ts'
+import { createLedger } from './ledger.ts'
 import type { LoginHook } from './login-hook.ts'
 import { onlineApi } from './online-api.ts'
 import { createOutbox } from './outbox.ts'
@@ -42,6 +43,8 @@ export interface GatewayOptions {
   readonly windows?: Windows
   /** Default 'none'. */
   readonly devicePolicy?: DevicePolicy
+  /** The delivery ledger is of one message in so many; 0: of none. Default 1. */
+  readonly ledgerOneOf?: number
   readonly store: LogStore
   readonly online: OnlineRegistry
   readonly bus: Pick<SignalBus, 'publish' | 'listen'>
@@ -113,7 +116,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     observeAppendMs: (ms) => metrics.observe('longwire_gateway_append_ms', ms),
   })
   const activityAppender = await store.appender('activity', { timeoutMs: limits.deliveryWriteMsMax })
-  const activity = startActivity({ appender: activityAppender, gatewayId, boot, counters, clock, log })
+  const ledger = createLedger(options.ledgerOneOf ?? 1, counters)
+  const activity = startActivity({
+    appender: activityAppender,
+    ...{ gatewayId, boot, ledger, counters, clock, log },
+  })
   const common = { gatewayId, boot, online, connections, counters, clock, log }
   const peers = createPeers({ gatewayId, boot, clock })
   const send: Hub['send'] = (connection, frame) => hub.send(connection, frame)
@@ -181,6 +188,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     kicks,
     rooms,
     activity,
+    ledger,
     counters,
     registry: () => registry,
     onClosed: (code) => metrics.inc('longwire_gateway_closed_total', 1, { code }),
@@ -193,6 +201,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     outbox,
     channels,
     rooms,
+    ledger,
     counters,
     clock,
     log,
@@ -246,6 +255,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       gateway_appends_in_flight: commands.inFlight(),
       gateway_online_records_ahead: registry.recordsAhead(),
       gateway_login_records_waiting: activity.waiting(),
+      gateway_ledger_waiting: ledger.waiting(),
       gateway_announced: registry.announced() ? 1 : 0,
       gateway_logins_waiting: hub.loginsWaiting(),
       gateway_channels: channels.size(),

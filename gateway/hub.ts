@@ -16,10 +16,11 @@ import { frameCodecs } from './frames/codecs.ts'
 import { type FrameCodec, type Subprotocol, unreadable } from './frames/frame-codec.ts'
 import { createGate } from './gate.ts'
 import type { Kicks } from './kicks.ts'
+import type { Ledger } from './ledger.ts'
 import type { LoginHook } from './login-hook.ts'
 import type { Outbox } from './outbox.ts'
 import type { Presence } from './presence.ts'
-import { acknowledge, type PushLimits, resend } from './push.ts'
+import { type PushLimits, resend } from './push.ts'
 import type { Quotas } from './quotas.ts'
 import type { Reading } from './reading.ts'
 import type { Registry } from './registry.ts'
@@ -61,6 +62,7 @@ export interface HubOptions {
   readonly typing: Pick<Typing, 'typed'>
   readonly presence: Pick<Presence, 'change' | 'changed' | 'left'>
   readonly activity: Pick<Activity, 'connected' | 'disconnected'>
+  readonly ledger: Pick<Ledger, 'sent' | 'appended' | 'acknowledge' | 'left'>
   readonly kicks: Pick<Kicks, 'before' | 'end'>
   readonly rooms: Pick<Rooms, 'join' | 'leave' | 'admits'>
   readonly counters: Counters
@@ -140,14 +142,14 @@ export function createHub(options: HubOptions): Hub {
           input(connection, { kind: 'appended', packId: effect.packId, code: 'rate_limited' })
           return
         }
-        void options.commands
-          .append(effect.draft, connection.id)
-          .then((code) => input(connection, { kind: 'appended', packId: effect.packId, code }))
+        options.ledger.sent(connection, effect.draft, clock.now())
+        void options.commands.append(effect.draft, connection.id).then((code) => {
+          options.ledger.appended(effect.draft.packId, code === null, clock.now())
+          input(connection, { kind: 'appended', packId: effect.packId, code })
+        })
         return
       case 'ack':
-        if (connection.push)
-          for (const { conversationId, seq } of effect.acks)
-            counters.acked += acknowledge(connection.push, conversationId, seq)
+        counters.acked += options.ledger.acknowledge(connection, effect.acks, clock.now())
         return
       case 'read':
         read(connection, effect)
@@ -303,6 +305,7 @@ export function createHub(options: HubOptions): Hub {
   function leave(connection: Connection, ended: CodeName | 'logout' | 'lost'): void {
     connection.socket = null
     connection.session = { phase: 'closed' }
+    if (connection.push) options.ledger.left(connection, connection.push, ended)
     connection.push = null
     connection.out = null
     leaveGate(connection)

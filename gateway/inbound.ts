@@ -21,7 +21,8 @@ export interface InboundOptions {
   readonly log: Logger
   /** Runs its argument in a later turn, so that sockets are served between slices. */
   defer(fn: () => void): void
-  delivery(value: Buffer): void
+  /** `at`: when fan-out wrote it. */
+  delivery(value: Buffer, at: number): void
   revocation(value: Buffer): void
   /** Of any gateway; null: it has left. */
   heartbeat(gateway: string, boot: string | null): void
@@ -114,7 +115,8 @@ export async function startInbound(options: InboundOptions): Promise<Inbound> {
   async function handleDeliveries(batch: readonly LogRecord[]): Promise<void> {
     for (let at = 0; at < batch.length; at += SLICE) {
       if (at > 0) await pause()
-      for (const record of batch.slice(at, at + SLICE)) if (record.value) options.delivery(record.value)
+      for (const record of batch.slice(at, at + SLICE))
+        if (record.value) options.delivery(record.value, record.timestamp)
     }
   }
 

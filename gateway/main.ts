@@ -50,6 +50,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     heartbeatMs,
     windows: { recallMs: recallWindowMs, editMs: editWindowMs },
     devicePolicy,
+    ledgerOneOf: config.ledger,
     store,
     online: createRedisOnlineMap(redis, namespaces),
     bus,

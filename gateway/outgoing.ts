@@ -2,7 +2,7 @@
 import type { Item } from '../schemas/frames.ts'
 import { frameCodecs } from './frames/codecs.ts'
 import type { Encoding } from './frames/frame-codec.ts'
-import type { PushedEvent } from './push.ts'
+import type { LedgerMessage, PushedEvent } from './push.ts'
 
 export type FrameOut = Buffer
 
@@ -13,10 +13,11 @@ export interface OutgoingEvent extends PushedEvent {
 /** Of the object around the content: envelope fields, references, the encoded bytes' own header. */
 const OVERHEAD_BYTES = 600
 
-export function outgoingEvent(item: Item): OutgoingEvent {
+export function outgoingEvent(item: Item, ledger: LedgerMessage | null = null): OutgoingEvent {
   const encoded: Partial<Record<Encoding, Buffer>> = {}
   return {
     item,
+    ledger,
     // Content stands in the item and in the encoded bytes.
     bytes: OVERHEAD_BYTES + 3 * (item.content?.length ?? 0) + 20 * item.members.length,
     bytesIn(encoding) {
@@ -26,3 +27,7 @@ export function outgoingEvent(item: Item): OutgoingEvent {
     },
   }
 }
+
+/** What it has become, in its place. */
+export const outgoingInstead = (item: Item, { ledger = null }: OutgoingEvent): OutgoingEvent =>
+  outgoingEvent(item, ledger)

@@ -6,15 +6,28 @@
 import type { Item } from '../schemas/frames.ts'
 import { editedMessage, recalledMessage } from '../schemas/item.ts'
 
+/** A message of which the ledger is to be told; shared by all pushes of it. */
+export interface LedgerMessage {
+  readonly conversation: string
+  readonly seq: number
+  /** The broker's. */
+  readonly time: number
+  /** When fan-out wrote the delivery. */
+  readonly fannedAt: number
+}
+
 /** One event, encoded at most once per encoding. */
 export interface PushedEvent {
   readonly item: Item
   /** Rough size in memory. */
   readonly bytes: number
+  readonly ledger?: LedgerMessage | null
 }
 
-interface Unacked<E extends PushedEvent> {
+export interface Unacked<E extends PushedEvent = PushedEvent> {
   event: E
+  readonly firstAt: number
+  /** The last time. */
   pushedAt: number
   resends: number
 }
@@ -63,7 +76,7 @@ export function push<E extends PushedEvent>(
   if (seq <= stream.last) return 'drop'
   if (state.count >= limits.framesMax || state.bytes + event.bytes > limits.bytesMax) return 'slow'
   stream.last = seq
-  stream.unacked.push({ event, pushedAt: now, resends: 0 })
+  stream.unacked.push({ event, firstAt: now, pushedAt: now, resends: 0 })
   state.count += 1
   state.bytes += event.bytes
   if (state.count === 1) state.dueAt = now + limits.ackTimeoutMs
@@ -110,11 +123,12 @@ export const isBehind = <E extends PushedEvent>(
   seq: number,
 ): boolean => seq > (state.streams.get(conversationId)?.last ?? 0)
 
-/** Cumulative: everything of the stream up to `seq` is stored by the client. Answers how many were let go. */
+/** Cumulative: everything of the stream up to `seq` is stored by the client. Answers how many were let go; `note` is shown those for the ledger. */
 export function acknowledge<E extends PushedEvent>(
   state: PushState<E>,
   conversationId: string,
   seq: number,
+  note?: (entry: Unacked<E>) => void,
 ): number {
   const unacked = state.streams.get(conversationId)?.unacked
   if (!unacked || unacked.length === 0) return 0
@@ -122,6 +136,7 @@ export function acknowledge<E extends PushedEvent>(
   for (const entry of unacked) {
     if (entry.event.item.seq > seq) break
     state.bytes -= entry.event.bytes
+    if (note && entry.event.ledger) note(entry)
     count += 1
   }
   if (count === unacked.length) unacked.length = 0
@@ -179,14 +194,14 @@ const isChange = ({ kind }: Item): boolean => kind === 'recalled' || kind === 'e
 export function replaceChanged<E extends PushedEvent>(
   state: PushState<E>,
   change: Item,
-  make: (item: Item) => E,
+  make: (item: Item, before: E) => E,
 ): void {
   if (change.targetSeq === null || !isChange(change)) return
   for (const entry of state.streams.get(change.conversationId)?.unacked ?? []) {
     const replacement = changedBy(change, entry.event.item)
     if (!replacement) continue
     state.bytes -= entry.event.bytes
-    entry.event = make(replacement)
+    entry.event = make(replacement, entry.event)
     state.bytes += entry.event.bytes
   }
 }

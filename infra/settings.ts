@@ -164,6 +164,16 @@ export const settings = {
     'A gateway that stops sends its clients elsewhere over so long, a fifth of it not ready and open; 0 = at once, as by `npm start`',
     { fallback: String(limits.drainMs) },
   ),
+  ledger: setting(
+    'LEDGER',
+    z
+      .string()
+      .regex(/^(all|off|sample:[1-9]\d{0,5})$/)
+      .transform((value) => (value === 'off' ? 0 : value === 'all' ? 1 : Number(value.slice(7)))),
+    '`all`, `sample:N` (one message in N) or `off`',
+    'Of which messages the gateways write the delivery ledger. The same for all of them',
+    { fallback: 'all' },
+  ),
   logLevel: setting('LOG_LEVEL', z.enum(logLevels), `one of ${logLevels.join(', ')}`, 'Lowest level logged', {
     fallback: 'info',
   }),

@@ -11,6 +11,8 @@ import type { Envelope, EventPayload } from '../schemas/records.ts'
 export interface Accepted {
   readonly partition: number
   readonly offset: number
+  /** When the log took it. */
+  readonly loggedAt?: number
   readonly envelope: Envelope
   /** Null where the payload could not be decoded: its seq still has to be answered. */
   readonly payload: EventPayload | null

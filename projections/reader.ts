@@ -190,7 +190,13 @@ export function createReader(options: ReaderOptions): Reader {
       if (read.verdict === 'stale') counts.stale++
       position = read.next
       if (read.verdict === 'accept' && read.envelope) {
-        batch.push({ partition, offset: record.offset, envelope: read.envelope, payload: read.payload })
+        batch.push({
+          partition,
+          offset: record.offset,
+          loggedAt: record.timestamp,
+          envelope: read.envelope,
+          payload: read.payload,
+        })
         bytes += record.value?.length ?? 0
         if (batch.length >= options.recordsPerBatchMax || bytes >= options.bytesPerBatchMax)
           if (!(await write())) return

@@ -199,6 +199,12 @@ export const limits = {
   /** Login records that a gateway keeps while the log does not answer, and those in one record of im.activity. */
   activityBufferMax: 20_000,
   activityPerRecordMax: 500,
+  /** Rows of the delivery ledger that a gateway keeps while the log does not answer, and those in one record of im.activity. */
+  ledgerRowsMax: 100_000,
+  ledgerPerRecordMax: 1_500,
+  /** Sent messages whose answer the ledger waits for, and for how long. */
+  ledgerSendsMax: 20_000,
+  ledgerSendMsMax: 60_000,
   /** A gateway says at least this often that it lives, for the archive; one that is silent for three times this was lost. */
   activityAliveMs: 60_000,
   recordBytesMax: 1_000_000,

@@ -1,10 +1,10 @@
-/** Login records as rows. */
+/** Login records and the delivery ledger as rows. */
+import { formatPackId } from '../../schemas/ids.ts'
 import type { Activity } from '../../schemas/records.ts'
 
-export interface ActivityRows {
-  readonly logins: readonly object[]
-  readonly gateways: readonly object[]
-}
+/** In the order of insertion. */
+export const activityTables = ['logins', 'gateway_boots', 'ledger_pushes', 'ledger_sends'] as const
+export type ActivityRows = Readonly<Record<(typeof activityTables)[number], readonly object[]>>
 
 export function activityRows(batch: readonly Activity[]): ActivityRows {
   return {
@@ -27,16 +27,71 @@ export function activityRows(batch: readonly Activity[]): ActivityRows {
         lived_ms: login.livedMs ?? 0,
       })),
     ),
-    gateways: batch.map(({ gateway, boot, startedAt, time, stopped, dropped }) => ({
+    gateway_boots: batch.map(({ gateway, boot, startedAt, time, stopped, dropped, ...rest }) => ({
       gateway,
       boot,
       started_at: clickHouseTime(startedAt),
       seen_at: clickHouseTime(time),
       stopped,
       dropped,
+      ledger_one_of: rest.ledgerOneOf,
+      ledger_dropped: rest.ledgerDropped,
     })),
+    ledger_pushes: batch.flatMap(pushRows),
+    ledger_sends: batch.flatMap(sendRows),
   }
 }
+
+function pushRows({ gateway, boot, messages, devices, pushes }: Activity): object[] {
+  const shared = messages.map(({ conversation, seq, time, fannedAt }) => {
+    return { conversation, seq, time: clickHouseTime(time), fanned_at: clickHouseTime(fannedAt) }
+  })
+  const from = devices.map((device) => ({ ...deviceColumns(device), user: device.user, gateway, boot }))
+  return pushes.flatMap((push) => {
+    const [message, about, device] = [messages[push.message], shared[push.message], from[push.device]]
+    // A place outside of the lists: a writer that is broken must not stop the reader.
+    if (!message || !about || !device) return []
+    return {
+      ...about,
+      ...device,
+      rank: push.ackedMs === null ? 0 : RANK_OF_ACKED - (message.time + push.ackedMs),
+      pushed_at: clickHouseTime(message.time + push.pushedMs),
+      acked_at: push.ackedMs === null ? null : clickHouseTime(message.time + push.ackedMs),
+      ended: push.ended ?? '',
+      resends: Math.min(push.resends, 255),
+    }
+  })
+}
+
+function sendRows({ gateway, boot, devices, sends }: Activity): object[] {
+  return sends.flatMap((send) => {
+    const device = devices[send.device]
+    if (!device) return []
+    return {
+      conversation: send.conversation,
+      seq: send.seq,
+      pack_id: formatPackId(send.packId),
+      sender: device.user,
+      ...deviceColumns(device),
+      gateway,
+      boot,
+      time: clickHouseTime(send.time),
+      received_at: clickHouseTime(send.time + send.receivedMs),
+      accepted_at: clickHouseTime(send.time + send.acceptedMs),
+      committed_at: clickHouseTime(send.time + send.committedMs),
+    }
+  })
+}
+
+const deviceColumns = ({ deviceId, deviceType, transport, connection }: Activity['devices'][number]) => ({
+  device_id: deviceId,
+  device_type: deviceType,
+  transport,
+  connection,
+})
+
+/** Greater than any time in ms: the sooner the ack, the higher the rank, and each above that of none. */
+const RANK_OF_ACKED = Number.MAX_SAFE_INTEGER
 
 /** Seconds of ten digits, which is what ClickHouse takes for a time: a clock gone mad must not hold up what comes after it. */
 const [EARLIEST_MS, LATEST_MS] = [1_000_000_000_000, 9_999_999_999_999]

@@ -8,7 +8,7 @@ import { type Clock, Fault, type GroupConsumer, type Logger, type LogRecord } fr
 import type { Activity } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
 import type { ArchivePort } from '../ports.ts'
-import { activityRows } from './project.ts'
+import { activityRows, activityTables } from './project.ts'
 
 export interface ActivityReaderOptions {
   readonly consumer: GroupConsumer
@@ -22,15 +22,25 @@ export interface ActivityReaderOptions {
 export interface ActivityReader {
   start(): Promise<void>
   stop(): Promise<void>
-  stats(): { applied: number; undecodable: number; retries: number; partitions: number; beginning: number }
+  stats(): {
+    /** Logins, and rows of the ledger. */
+    applied: number
+    ledger: number
+    undecodable: number
+    retries: number
+    partitions: number
+    beginning: number
+  }
 }
 
+/** Some ten megabytes, when they are full. */
+const RECORDS_PER_BLOCK = 20
 const RETRY_MS_MIN = 200
 const RETRY_MS_MAX = 5_000
 
 export function createActivityReader(options: ActivityReaderOptions): ActivityReader {
   const { consumer, clickhouse, generation, clock, logger } = options
-  const counts = { applied: 0, undecodable: 0, retries: 0 }
+  const counts = { applied: 0, ledger: 0, undecodable: 0, retries: 0 }
   const owned = new Set<number>()
   const beginning = new Set<number>()
   let stopped = false
@@ -85,17 +95,21 @@ export function createActivityReader(options: ActivityReaderOptions): ActivityRe
   }
 
   async function apply(partition: number, batch: readonly LogRecord[]): Promise<void> {
+    for (let at = 0; at < batch.length && !stopped; at += RECORDS_PER_BLOCK)
+      await write(partition, batch.slice(at, at + RECORDS_PER_BLOCK))
+  }
+
+  async function write(partition: number, batch: readonly LogRecord[]): Promise<void> {
     const [first, last] = [batch[0]?.offset ?? 0, batch.at(-1)?.offset ?? 0]
-    const { logins, gateways } = activityRows(batch.flatMap((record) => decode(partition, record)))
+    const rows = activityRows(batch.flatMap((record) => decode(partition, record)))
     const dedupToken = `${topics.activity}:${generation}:${partition}:${first}-${last}`
-    const blocks = [
-      ['logins', logins],
-      ['gateway_boots', gateways],
-      ['activity_positions', [{ generation, partition, offset: last }]],
-    ] as const
-    for (const [table, rows] of blocks)
-      if (rows.length > 0) await untilDone(partition, () => clickhouse.insert(table, rows, { dedupToken }))
-    counts.applied += logins.length
+    const insert = async (table: string, block: readonly object[]): Promise<void> => {
+      if (block.length > 0) await untilDone(partition, () => clickhouse.insert(table, block, { dedupToken }))
+    }
+    for (const table of activityTables) await insert(table, rows[table])
+    await insert('activity_positions', [{ generation, partition, offset: last }])
+    counts.applied += rows.logins.length
+    counts.ledger += rows.ledger_pushes.length + rows.ledger_sends.length
   }
 
   return {

@@ -1,4 +1,4 @@
-/** Tables of login records; a migration of the archive's. */
+/** Tables of login records and of the delivery ledger; migrations of the archive's. */
 import { limits } from '../../schemas/limits.ts'
 
 const DEDUP = 'non_replicated_deduplication_window = 10000'
@@ -59,4 +59,55 @@ export const activityStatements: readonly string[] = [
 ]
 
 /** Of these there is one for all namespaces of the archive, in its first database. */
-export const sharedTables: readonly string[] = ['logins', 'gateway_boots', 'activity_positions']
+export const sharedTables: readonly string[] = [
+  'logins',
+  'gateway_boots',
+  'ledger_pushes',
+  'ledger_sends',
+  'activity_positions',
+]
+
+const TIME = "DateTime64(3, 'UTC') CODEC(Delta, ZSTD)"
+
+export const ledgerStatements: readonly string[] = [
+  // A row for each device that a message was pushed to. A device that had it on two connections has the row of the better one, by
+  // `rank`: acknowledged before not, sooner before later; so what is read twice is there once.
+  `CREATE TABLE IF NOT EXISTS ledger_pushes (
+    conversation String CODEC(ZSTD),
+    seq UInt64 CODEC(Delta, ZSTD),
+    user String CODEC(ZSTD),
+    device_id String CODEC(ZSTD),
+    rank Int64 CODEC(Delta, ZSTD),
+    device_type LowCardinality(String),
+    transport LowCardinality(String),
+    connection String CODEC(ZSTD),
+    gateway LowCardinality(String),
+    boot LowCardinality(String),
+    time ${TIME},
+    fanned_at ${TIME},
+    pushed_at ${TIME},
+    acked_at Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD),
+    ended LowCardinality(String),
+    resends UInt8
+  ) ENGINE = ReplacingMergeTree(rank) PARTITION BY toMonday(time) ORDER BY (conversation, seq, user, device_id) SETTINGS ${DEDUP}`,
+  // A row for each message: what its sender's gateway saw.
+  `CREATE TABLE IF NOT EXISTS ledger_sends (
+    conversation String CODEC(ZSTD),
+    seq UInt64 CODEC(Delta, ZSTD),
+    pack_id String,
+    sender String CODEC(ZSTD),
+    device_id String CODEC(ZSTD),
+    device_type LowCardinality(String),
+    transport LowCardinality(String),
+    connection String CODEC(ZSTD),
+    gateway LowCardinality(String),
+    boot LowCardinality(String),
+    time ${TIME},
+    received_at ${TIME},
+    accepted_at ${TIME},
+    committed_at ${TIME}
+  ) ENGINE = ReplacingMergeTree PARTITION BY toMonday(time) ORDER BY (conversation, seq) SETTINGS ${DEDUP}`,
+  `ALTER TABLE gateway_boots
+    ADD COLUMN IF NOT EXISTS ledger_one_of UInt32,
+    ADD COLUMN IF NOT EXISTS ledger_dropped UInt64`,
+]

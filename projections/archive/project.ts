@@ -123,7 +123,7 @@ export const archive: Projection<ArchiveWrite> = {
   },
 }
 
-function eventRow({ partition, offset, envelope, payload }: Accepted): EventRow {
+function eventRow({ partition, offset, loggedAt, envelope, payload }: Accepted): EventRow {
   const origin = payload && payload.type !== 'Claim' ? payload : null
   return {
     generation: envelope.generation,
@@ -137,6 +137,7 @@ function eventRow({ partition, offset, envelope, payload }: Accepted): EventRow 
     seq: envelope.seq,
     ordinal: envelope.ordinal,
     time: clickHouseTime(envelope.time),
+    logged_at: clickHouseTime(loggedAt ?? envelope.time),
     sender: origin?.sender ?? '',
     device: origin?.device ?? '',
     pack_id: origin ? formatPackId(origin.packId) : '',

@@ -1,5 +1,5 @@
 /** Tables of the archive. Every release adds migrations and changes none, so that any older archive can be brought up to date. */
-import { activityStatements } from '../activity/tables.ts'
+import { activityStatements, ledgerStatements } from '../activity/tables.ts'
 
 export interface Migration {
   readonly version: number
@@ -168,6 +168,14 @@ export const migrations: readonly Migration[] = [
     ],
   },
   { version: 3, statements: activityStatements },
+  {
+    version: 4,
+    statements: [
+      ...ledgerStatements,
+      // When the log took the record; `time` is that of its command.
+      "ALTER TABLE events ADD COLUMN IF NOT EXISTS logged_at DateTime64(3, 'UTC') DEFAULT time CODEC(Delta, ZSTD)",
+    ],
+  },
 ]
 
 /** Columns that an insert into `events` names, as the ephemeral one must be named to be given. */
@@ -183,6 +191,7 @@ export const eventColumns = [
   'seq',
   'ordinal',
   'time',
+  'logged_at',
   'sender',
   'device',
   'pack_id',

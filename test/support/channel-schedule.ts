@@ -7,6 +7,7 @@ import { createChannels } from '../../gateway/channels.ts'
 import { type Connection, createConnections } from '../../gateway/connections.ts'
 import { newCounters } from '../../gateway/counters.ts'
 import { createDeliveries } from '../../gateway/deliveries.ts'
+import { createLedger } from '../../gateway/ledger.ts'
 import { createRegistry } from '../../gateway/registry.ts'
 import { silentLog } from '../../infra/log.ts'
 import { createMemoryOnlineMap } from '../../infra/memory/online-map.ts'
@@ -205,6 +206,7 @@ export async function runSchedule(random: Random, broken: Broken = {}): Promise<
     },
     outbox: { write: shown, writeSoon: shown },
     rooms: { deliver() {} },
+    ledger: createLedger(0, common.counters),
     channels: broken.noHoles
       ? {
           ...channels,
@@ -287,7 +289,7 @@ export async function runSchedule(random: Random, broken: Broken = {}): Promise<
     await turn()
     const value = wire.shift()
     const isLast = fannedOut === truth.length && wire.length === 0
-    if (value && (isLast || !random.chance(losing))) deliveries.handle(value)
+    if (value && (isLast || !random.chance(losing))) deliveries.handle(value, 0)
   }
 
   // What may happen at any moment.

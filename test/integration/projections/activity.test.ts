@@ -31,6 +31,7 @@ const told = (
   part: Partial<Activity> = {},
 ): Activity => ({
   ...{ gateway, boot, startedAt: NOW - 60_000, time: NOW, stopped: false, dropped: 0, logins },
+  ...{ ledgerOneOf: 0, ledgerDropped: 0, messages: [], devices: [], pushes: [], sends: [] },
   ...part,
 })
 

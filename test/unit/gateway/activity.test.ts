@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { startActivity } from '../../../gateway/activity.ts'
 import { createConnections } from '../../../gateway/connections.ts'
 import { newCounters } from '../../../gateway/counters.ts'
+import { createLedger } from '../../../gateway/ledger.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { createVirtualClock, type VirtualClock } from '../../../infra/memory/virtual-clock.ts'
 import { openActivity } from '../../../schemas/codec.ts'
@@ -30,7 +31,9 @@ function start() {
       return written.push(openActivity(value as Buffer))
     },
   }
-  const activity = startActivity({ appender, gatewayId: 'g1', boot: 'b1', counters, clock, log: silentLog })
+  const ledger = createLedger(0, counters)
+  const common = { appender, gatewayId: 'g1', boot: 'b1', ledger, counters, clock }
+  const activity = startActivity({ ...common, log: silentLog })
   const login = (user: string) => {
     const connection = connect(connections, user, { entry: { loginAt: clock.now() } })
     activity.connected(connection, 270_000)

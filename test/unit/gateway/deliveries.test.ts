@@ -5,6 +5,7 @@ import { newCounters } from '../../../gateway/counters.ts'
 import { CROWDED_PER_WINDOW, CROWDING_WINDOW_MS } from '../../../gateway/crowding.ts'
 import { createDeliveries } from '../../../gateway/deliveries.ts'
 import { pushLimits } from '../../../gateway/hub.ts'
+import { createLedger } from '../../../gateway/ledger.ts'
 import { resend } from '../../../gateway/push.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { createVirtualClock } from '../../../infra/memory/virtual-clock.ts'
@@ -58,6 +59,7 @@ function gateway() {
       members: () => members,
       memberCount: () => members.length,
     },
+    ledger: createLedger(0, counters),
     counters,
     clock,
     log: silentLog,
@@ -80,7 +82,7 @@ function gateway() {
       answer: null,
       ...part,
     }
-    deliveries.handle(seal(records.Delivery, delivery))
+    deliveries.handle(seal(records.Delivery, delivery), 0)
     return told.splice(0)
   }
   const event = (seq: number, payload: EventPayload, stream = HALL): Partial<Delivery> => ({

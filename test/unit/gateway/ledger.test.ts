@@ -1,0 +1,176 @@
+import { describe, expect, test } from 'vitest'
+import { createConnections } from '../../../gateway/connections.ts'
+import { newCounters } from '../../../gateway/counters.ts'
+import { createLedger } from '../../../gateway/ledger.ts'
+import { type OutgoingEvent, outgoingEvent } from '../../../gateway/outgoing.ts'
+import { newPushState, type PushLimits, push } from '../../../gateway/push.ts'
+import { formatPackId } from '../../../schemas/ids.ts'
+import { hiddenItem } from '../../../schemas/item.ts'
+import { limits } from '../../../schemas/limits.ts'
+import { commandPayloads } from '../../../schemas/records.ts'
+import { connect } from '../../support/fake-connection.ts'
+
+const roomy: PushLimits = { framesMax: 1e6, bytesMax: 1e9, streamsMax: 9, ackTimeoutMs: 1e9, resendsMax: 3 }
+const packIdOf = (tail: number): Buffer => {
+  const id = Buffer.alloc(16, 7)
+  id.writeUInt32BE(tail, 12)
+  return id
+}
+/** Message `seq` of a group, of the broker time 1,000 + seq. */
+const messageOf = (seq: number, packId = packIdOf(seq)) => ({
+  ...hiddenItem('g:a', seq),
+  kind: 'message' as const,
+  packId: formatPackId(packId),
+  time: 1_000 + seq,
+})
+const draftOf = (packId: Buffer, schema = commandPayloads.SendMessage.fingerprint, stream = 'g:a') => ({
+  ...{ stream, packId, sender: 'ann', device: 'd', trace: null, schema, payload: Buffer.alloc(0) },
+})
+const answerOf = (packId: Buffer, seq: number) => ({
+  ...{ boot: 'b', connection: 'c', packId, code: null, seq, ordinal: seq, time: 1_000 + seq },
+  ...{ repeat: false, conflict: false },
+})
+
+function start(oneOf = 1) {
+  const counters = newCounters()
+  const ledger = createLedger(oneOf, counters)
+  const connections = createConnections(8)
+  const events = new Map<number, OutgoingEvent>()
+  const eventOf = (seq: number): OutgoingEvent => {
+    const item = messageOf(seq)
+    const event = events.get(seq) ?? outgoingEvent(item, ledger.messageOf(item, 1_001 + seq))
+    events.set(seq, event)
+    return event
+  }
+  const pushed = (user: string) => {
+    const connection = connect(connections, user, { entry: { deviceId: `phone of ${user}` } })
+    const state = newPushState<OutgoingEvent>()
+    connection.push = state
+    return {
+      connection,
+      state,
+      push(seq: number, now: number) {
+        push(state, eventOf(seq), now, roomy)
+      },
+      ack: (seq: number, now: number) =>
+        ledger.acknowledge(connection, [{ conversationId: 'g:a', seq }], now),
+    }
+  }
+  return { counters, ledger, pushed }
+}
+
+describe('the ledger of a gateway', () => {
+  test('a cumulative ack becomes a row for each push that it covers, and only it', () => {
+    const { ledger, pushed } = start()
+    const bob = pushed('bob')
+    for (const seq of [1, 2, 3]) bob.push(seq, 1_010 + seq)
+    bob.ack(2, 1_050)
+    bob.ack(2, 1_060)
+    const part = ledger.take(0)
+    expect(part.devices).toEqual([
+      {
+        user: 'bob',
+        deviceId: 'phone of bob',
+        deviceType: 'test',
+        transport: 'ws',
+        connection: bob.connection.id,
+      },
+    ])
+    expect(part.messages.map(({ seq, fannedAt }) => [seq, fannedAt])).toEqual([
+      [1, 1_002],
+      [2, 1_003],
+    ])
+    expect(part.pushes).toEqual([
+      { message: 0, device: 0, pushedMs: 10, ackedMs: 49, ended: null, resends: 0 },
+      { message: 1, device: 0, pushedMs: 10, ackedMs: 48, ended: null, resends: 0 },
+    ])
+    ledger.written(part)
+    expect(ledger.waiting()).toBe(0)
+  })
+
+  test('what a connection never acknowledged is written when it ends, with how it ended', () => {
+    const { ledger, pushed } = start()
+    const bob = pushed('bob')
+    for (const seq of [1, 2]) bob.push(seq, 1_010)
+    bob.ack(1, 1_020)
+    ledger.left(bob.connection, bob.state, 'heartbeat_timeout')
+    expect(ledger.take(0).pushes.map(({ ackedMs, ended }) => [ackedMs, ended])).toEqual([
+      [19, null],
+      [null, 'heartbeat_timeout'],
+    ])
+  })
+
+  test('a sample holds a message wholly or not at all: by its packId, for senders and recipients alike', () => {
+    const { ledger, pushed } = start(4)
+    const [bob, cid] = [pushed('bob'), pushed('cid')]
+    for (let seq = 1; seq <= 40; seq++) {
+      ledger.sent(bob.connection, draftOf(packIdOf(seq)), 1_000 + seq)
+      ledger.committed('g:a', answerOf(packIdOf(seq), seq), 1_005 + seq)
+      for (const device of [bob, cid]) device.push(seq, 1_010 + seq)
+    }
+    for (const device of [bob, cid]) device.ack(40, 2_000)
+    const { messages, pushes, sends, isAll } = ledger.take(0)
+    expect(isAll).toBe(true)
+    expect(messages.map(({ seq }) => seq)).toEqual(Array.from({ length: 10 }, (_, i) => 4 * (i + 1)))
+    expect(pushes).toHaveLength(20)
+    expect(sends.map(({ seq }) => seq)).toEqual(messages.map(({ seq }) => seq))
+  })
+
+  test('a send is told when it is answered: with the times of the frame, of the log and of the answer', () => {
+    const { ledger, pushed } = start()
+    const { connection } = pushed('ann')
+    const [id, other, refused, late] = [1, 2, 3, 4].map(packIdOf) as [Buffer, Buffer, Buffer, Buffer]
+    ledger.sent(connection, draftOf(id), 1_000)
+    ledger.appended(id, true, 1_004)
+    ledger.committed('g:a', answerOf(id, 1), 1_009)
+    // Of no message, not in the log, rejected, in a live room, never asked for here.
+    ledger.sent(connection, draftOf(other, commandPayloads.MarkRead.fingerprint), 1_000)
+    ledger.committed('g:a', answerOf(other, 2), 1_009)
+    ledger.sent(connection, draftOf(refused), 1_000)
+    ledger.appended(refused, false, 1_001)
+    ledger.committed('g:a', answerOf(refused, 3), 1_009)
+    ledger.sent(connection, draftOf(late, undefined, 'r:hall'), 1_000)
+    ledger.committed('r:hall', answerOf(late, 4), 1_009)
+    ledger.committed('g:a', answerOf(packIdOf(9), 5), 1_009)
+    const { sends } = ledger.take(0)
+    expect(sends).toEqual([
+      {
+        ...{ conversation: 'g:a', seq: 1, packId: id, device: 0, time: 1_001 },
+        ...{ receivedMs: -1, acceptedMs: 3, committedMs: 8 },
+      },
+    ])
+  })
+
+  test('what is over its bounds is dropped and counted, and what waits is written in parts that fit a record', () => {
+    const { counters, ledger, pushed } = start()
+    const bob = pushed('bob')
+    for (let seq = 1; seq <= limits.ledgerRowsMax + 7; seq++) bob.push(seq, 1_000)
+    bob.ack(limits.ledgerRowsMax + 7, 1_000)
+    expect(ledger.waiting()).toBe(limits.ledgerRowsMax)
+    expect([ledger.dropped(), counters.ledgerDropped]).toEqual([7, 7])
+    const part = ledger.take(0)
+    expect(part.pushes).toHaveLength(limits.ledgerPerRecordMax)
+    expect(part.isAll).toBe(false)
+    ledger.written(part)
+    expect(ledger.take(0).messages[0]?.seq).toBe(limits.ledgerPerRecordMax + 1)
+  })
+
+  test('a send that is never answered is forgotten in time', () => {
+    const { ledger, pushed } = start()
+    const { connection } = pushed('ann')
+    ledger.sent(connection, draftOf(packIdOf(1)), 0)
+    ledger.take(limits.ledgerSendMsMax)
+    ledger.committed('g:a', answerOf(packIdOf(1), 1), limits.ledgerSendMsMax)
+    expect(ledger.waiting()).toBe(0)
+  })
+
+  test('off, nothing is noted', () => {
+    const { ledger, pushed } = start(0)
+    const bob = pushed('bob')
+    ledger.sent(bob.connection, draftOf(packIdOf(0)), 0)
+    ledger.committed('g:a', answerOf(packIdOf(0), 1), 1)
+    bob.push(1, 0)
+    ledger.left(bob.connection, bob.state, 'lost')
+    expect(ledger.waiting()).toBe(0)
+  })
+})
