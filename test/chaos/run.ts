@@ -84,7 +84,9 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
       })
     const rebuilt = settings.rebuild ? await rebuild(cluster, load, options, findings) : null
     say('reading everything back through the client')
-    for (const error of await load.finalRead(options.restMsMax ?? quiesceMsMax + settings.seconds * readMsPerSecond))
+    for (const error of await load.finalRead(
+      options.restMsMax ?? quiesceMsMax + settings.seconds * readMsPerSecond,
+    ))
       findings.push({ kind: 'history', detail: error })
     const stats = load.stats()
     await load.exit()
