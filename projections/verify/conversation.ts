@@ -13,6 +13,8 @@ export interface Stay {
   readonly to: number
   /** Messages before and with the event that let him in. */
   readonly ordinal: number
+  /** Broker time of the event that let him out; 0 while he is in. */
+  readonly toTime: number
 }
 
 /** An event as a timeline must show it. */
@@ -55,6 +57,8 @@ export interface PlainStream {
   unread(user: string, upTo: number, read: number): Counts
   /** Messages up to a seq. */
   messages(upTo: number): number
+  /** Seq of the newest message up to a seq; 0: none. */
+  newestMessage(upTo: number): number
   /** Messages that ever named somebody. */
   naming(): number
   /** What the stream showed of these seqs when it had come to `upTo`, as far as it is kept. */
@@ -103,21 +107,21 @@ export function plainStream(name: string): PlainStream {
   let last = 0
   const [kind, a, b] = name.split(':')
   if (kind === 'p2p')
-    for (const user of [a, b]) if (user) members.set(user, [{ from: 1, to: Infinity, ordinal: 0 }])
+    for (const user of [a, b]) if (user) members.set(user, [{ from: 1, to: Infinity, ordinal: 0, toTime: 0 }])
 
   function join(users: readonly string[], { seq, ordinal }: Envelope): void {
     for (const user of users) {
       const stays = members.get(user) ?? []
       members.set(user, stays)
-      if (stays.at(-1)?.to !== Infinity) stays.push({ from: seq, to: Infinity, ordinal })
+      if (stays.at(-1)?.to !== Infinity) stays.push({ from: seq, to: Infinity, ordinal, toTime: 0 })
     }
   }
 
-  function leave(users: readonly string[], { seq }: Envelope): void {
+  function leave(users: readonly string[], { seq, time }: Envelope): void {
     for (const user of users) {
       const stays = members.get(user)
       const open = stays?.at(-1)
-      if (stays && open?.to === Infinity) stays.splice(-1, 1, { ...open, to: seq })
+      if (stays && open?.to === Infinity) stays.splice(-1, 1, { ...open, to: seq, toTime: time })
     }
   }
 
@@ -175,6 +179,7 @@ export function plainStream(name: string): PlainStream {
     stays: (user) => members.get(user) ?? [],
     users: () => members.keys(),
     messages: (upTo) => seqs.findLastIndex((seq) => seq <= upTo) + 1,
+    newestMessage: (upTo) => seqs.findLast((seq) => seq <= upTo) ?? 0,
     naming: () => namings.size,
     unread(user, upTo, read) {
       const counts = { unread: 0, mentions: 0, mentionsAll: 0 }

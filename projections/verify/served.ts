@@ -95,8 +95,9 @@ export function judgeUnread(
     return { what: `unread served ${told.unread}, counted ${counted.unread}` }
   // Of very many, only the newest are kept.
   if (plain.naming() > limits.namingMessagesMax || counted.mentions >= limits.mentionEntriesMax) return null
-  for (const of of ['mentions', 'mentionsAll'] as const)
-    if (told[of] !== counted[of]) return { what: `${of} served ${told[of]}, counted ${counted[of]}` }
+  for (const what of ['mentions', 'mentionsAll'] as const)
+    if (told[what] !== counted[what])
+      return { what: `${what} served ${told[what]}, counted ${counted[what]}` }
   return null
 }
 
