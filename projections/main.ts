@@ -4,13 +4,14 @@
  */
 import { type ClickHouse, createClickHouse } from '../infra/clickhouse/client.ts'
 import { clickHouseOptions, migrateArchive } from '../infra/clickhouse/migrate.ts'
-import { optionsIn } from '../infra/clickhouse/namespaces.ts'
+import { databaseOf, optionsIn } from '../infra/clickhouse/namespaces.ts'
 import { createRedis, redisOptions } from '../infra/redis/client.ts'
 import { checkTopics, type Role, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
 import { Fault } from '../schemas/ports.ts'
 import { topics } from '../schemas/topics.ts'
 import { createActivityReader } from './activity/reader.ts'
+import { analyticsDatabaseOf, createAnalyticsViews } from './analytics/views.ts'
 import { createJanitor, type Janitor } from './archive/janitor.ts'
 import { type ArchiveSink, archiveSink } from './archive/sink.ts'
 import { deadLetters } from './dead-letters.ts'
@@ -30,6 +31,7 @@ const ARCHIVE_FETCH = { maxWaitMs: 500, minBytes: 1_048_576 }
 /** A block is inserted per fetch. */
 const ACTIVITY_FETCH = { maxWaitMs: 2_000, minBytes: 262_144 }
 const MIGRATE_RETRY_MS = 2_000
+const VIEWS_RETRY_MS = 60_000
 
 const wanted = process.argv[2] ?? 'all'
 if (!['all', 'live', 'archive'].includes(wanted)) {
@@ -194,6 +196,7 @@ function startArchive(role: Role<Services>, namespaces: NamespaceFollower) {
     }
   }
 
+  let shown = ''
   const readers = followEach({ projection: 'archive', namespaces, logger: log, failed, start: startIn })
   let following: Awaited<typeof readers> | null = null
   async function begin(): Promise<void> {
@@ -201,6 +204,24 @@ function startArchive(role: Role<Services>, namespaces: NamespaceFollower) {
     // Its tables stand in the first database, whichever namespace is read.
     await patiently(() => migrateArchive(options, log))
     await patiently(() => activity.start())
+    showAnalysts()
+  }
+  const endShowing = namespaces.onChange('archive', () => {
+    if (following) showAnalysts()
+  })
+  /** Analysts read what everyone reads. Nothing waits for it. */
+  function showAnalysts(): void {
+    const base = options.database ?? 'default'
+    const source = databaseOf(base, namespaces.of('archive').active)
+    if (source === shown) return
+    shown = source
+    createAnalyticsViews(clickhouse, source, analyticsDatabaseOf(base)).catch((err: unknown) => {
+      log.warn({ err, source }, 'the views for analysts could not be made')
+      shown = ''
+      clock.after(VIEWS_RETRY_MS, () => {
+        if (!stopped) showAnalysts()
+      })
+    })
   }
   begin().catch((cause: unknown) =>
     failed(new Fault('archive_failed', String(cause), { retriable: false, cause })),
@@ -209,6 +230,7 @@ function startArchive(role: Role<Services>, namespaces: NamespaceFollower) {
     name: 'archive',
     stop: async () => {
       stopped = true
+      endShowing()
       await (await readers).stop()
       await activity.stop()
       await clickhouse.close()

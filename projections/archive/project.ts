@@ -63,7 +63,8 @@ export const archive: Projection<ArchiveWrite> = {
     const { stream: conversation, seq, ordinal } = envelope
     const time = clickHouseTime(envelope.time)
     const item = (payload && itemOf(envelope, payload)) ?? hiddenItem(conversation, seq)
-    writes.push({ table: 'items', row: itemRow(item) })
+    const logged_at = clickHouseTime(record.loggedAt ?? envelope.time)
+    writes.push({ table: 'items', row: { ...itemRow(item), logged_at } })
     for (const write of directory.project(record)) {
       if (write.kind === 'membership') {
         const { joined } = write.fact

@@ -20,6 +20,9 @@ export const SEARCH_TEXT = `lowerUTF8(normalizeUTF8NFKC(toValidUTF8(arrayStringC
 /** Characters beyond ASCII, many of which are words of their own. A query finds the index by the exact text of this expression. */
 export const WIDE_CHARACTERS = "extractAll(search_text, '[^\\\\x00-\\\\x7F]')"
 
+const USER_DAYS = `SELECT DISTINCT toDate(fromUnixTimestamp64Milli(time_ms, 'UTC')) AS day,
+        if(kind = 'message', 'message', 'other') AS what, sender AS user FROM items WHERE sender != ''`
+
 export const migrations: readonly Migration[] = [
   {
     version: 1,
@@ -174,6 +177,17 @@ export const migrations: readonly Migration[] = [
       ...ledgerStatements,
       // When the log took the record; `time` is that of its command.
       "ALTER TABLE events ADD COLUMN IF NOT EXISTS logged_at DateTime64(3, 'UTC') DEFAULT time CODEC(Delta, ZSTD)",
+    ],
+  },
+  {
+    version: 5,
+    statements: [
+      "ALTER TABLE items ADD COLUMN IF NOT EXISTS logged_at DateTime64(3, 'UTC') DEFAULT fromUnixTimestamp64Milli(time_ms, 'UTC') CODEC(Delta, ZSTD)",
+      // Who did something on which day: a set, which an insert that is retried cannot make larger.
+      `CREATE TABLE IF NOT EXISTS user_days (day Date, what LowCardinality(String), user String CODEC(ZSTD))
+        ENGINE = ReplacingMergeTree ORDER BY (day, what, user) SETTINGS ${DEDUP}`,
+      `CREATE MATERIALIZED VIEW IF NOT EXISTS user_days_of_items TO user_days AS ${USER_DAYS}`,
+      `INSERT INTO user_days ${USER_DAYS}`,
     ],
   },
 ]
