@@ -278,6 +278,7 @@ export function connectWith(options: ConnectOptions, env: Environment): Promise<
     connection.close()
     stopWaking()
     commands.fail(failure)
+    rooms.ended(failure)
     requests.offline()
     for (const waiter of whenOnline.splice(0)) waiter.reject(failure)
     ready(failure)

@@ -17,6 +17,8 @@ export interface RoomCalls extends Pick<Client, 'joinRoom' | 'leaveRoom'> {
   online(): void
   offline(): void
   came(frame: ServerFrameOf<'roomItems'>): void
+  /** The client has ended: nobody is answered any more. */
+  ended(error: LongwireError): void
 }
 
 export interface RoomDeps {
@@ -42,6 +44,9 @@ interface Wanted {
 
 export function createRooms({ clock, requests, emitter, userId, seen }: RoomDeps): RoomCalls {
   let wanted: Wanted | null = null
+  /** The room that the server has this connection in while another one is asked for: a join that is refused changes nothing. */
+  let held: Wanted | null = null
+  let failure: LongwireError | null = null
   let online = false
   /** Changes with each connection. */
   let session = 0
@@ -53,6 +58,10 @@ export function createRooms({ clock, requests, emitter, userId, seen }: RoomDeps
     requests.ask({ type: 'joinRoom', roomId: room.roomId, newest: room.newest }).then(
       (result) => {
         if (isCurrent()) entered(room, result)
+        // Another one was asked for meanwhile: until its answer the server has us here.
+        else if (mine === session && wanted && !wanted.inside) {
+          held = Object.assign(room, { inside: true, last: result.headSeq })
+        }
       },
       (error: unknown) => {
         if (isCurrent()) failed(room, error)
@@ -61,8 +70,7 @@ export function createRooms({ clock, requests, emitter, userId, seen }: RoomDeps
   }
 
   function failed(room: Wanted, error: unknown): void {
-    const again = error instanceof LongwireError && (error.retry === 'same' || error.retry === 'reconnect')
-    if (again) {
+    if (isPassing(error)) {
       const mine = session
       const retry = (): void => {
         if (room === wanted && mine === session) ask(room)
@@ -70,13 +78,30 @@ export function createRooms({ clock, requests, emitter, userId, seen }: RoomDeps
       clock.after(error.retryAfterMs ?? RETRY_MS, retry)
       return
     }
-    wanted = null
+    wanted = held
+    held = null
+    // It was left by a connection that broke meanwhile.
+    if (wanted && !wanted.inside) ask(wanted)
     room.waiter?.reject(error)
     room.waiter = null
   }
 
+  /** Asks until the server has answered, as long as nothing else is wanted on this connection. */
+  async function leave(): Promise<void> {
+    const mine = session
+    while (online && mine === session && wanted === null)
+      try {
+        await requests.ask({ type: 'leaveRoom' })
+        return
+      } catch (error) {
+        if (!isPassing(error)) return
+        await new Promise<void>((resolve) => void clock.after(error.retryAfterMs ?? RETRY_MS, resolve))
+      }
+  }
+
   function entered(room: Wanted, { items, headSeq, partial }: Result): void {
     room.inside = true
+    held = null
     const { waiter, conversationId, roomId } = room
     if (waiter) {
       room.waiter = null
@@ -96,12 +121,17 @@ export function createRooms({ clock, requests, emitter, userId, seen }: RoomDeps
   }
 
   function leaveFor(next: Wanted | null): void {
-    wanted?.waiter?.reject(new LongwireError('superseded'))
+    if (wanted?.inside) held = wanted
+    if (next === null) held = null
+    const waiter = wanted?.waiter
+    if (wanted) wanted.waiter = null
     wanted = next
+    waiter?.reject(new LongwireError('superseded'))
   }
 
   return {
     joinRoom(roomId, { newest } = {}) {
+      if (failure) return Promise.reject(failure)
       return new Promise((resolve, reject) => {
         const conversationId = roomStream(roomId)
         leaveFor({ roomId, conversationId, newest, last: null, inside: false, waiter: { resolve, reject } })
@@ -111,7 +141,7 @@ export function createRooms({ clock, requests, emitter, userId, seen }: RoomDeps
     async leaveRoom() {
       leaveFor(null)
       // A connection that is lost is in no room.
-      if (online) await requests.ask({ type: 'leaveRoom' }).catch(() => {})
+      await leave()
     },
     online() {
       online = true
@@ -122,13 +152,22 @@ export function createRooms({ clock, requests, emitter, userId, seen }: RoomDeps
       online = false
       session += 1
       if (wanted) wanted.inside = false
+      if (held) held.inside = false
     },
     came({ conversationId, items, skipped }) {
-      if (!wanted?.inside || wanted.conversationId !== conversationId) return
-      tell(wanted, items, items.at(-1)?.seq ?? 0, skipped)
+      const room = [wanted, held].find((one) => one?.inside && one.conversationId === conversationId)
+      if (room) tell(room, items, items.at(-1)?.seq ?? 0, skipped)
+    },
+    ended(error) {
+      failure = error
+      wanted?.waiter?.reject(error)
+      wanted = held = null
     },
   }
 }
+
+const isPassing = (error: unknown): error is LongwireError =>
+  error instanceof LongwireError && (error.retry === 'same' || error.retry === 'reconnect')
 
 const shownOf = (items: readonly Item[]) => ({
   messages: items.filter(({ kind }) => kind === 'message').map((item) => messageOf(item)),

@@ -14,8 +14,20 @@ export interface Gate<K> {
 export function createGate<K>(insideMax: number, waitingMax: number): Gate<K> {
   const inside = new Set<K>()
   const waiting = new Map<K, () => void>()
+  let letting = false
 
+  /** Whoever is let in may leave at once, and call this again: the loop goes on then, not a call for each who waits. */
   function next(): void {
+    if (letting) return
+    letting = true
+    try {
+      letIn()
+    } finally {
+      letting = false
+    }
+  }
+
+  function letIn(): void {
     while (inside.size < insideMax) {
       const [first] = waiting
       if (!first) return

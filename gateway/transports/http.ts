@@ -11,7 +11,16 @@ const RETRY_AFTER_SEC = '1'
 
 /** `trusted`: proxies whose X-Forwarded-For is believed. */
 export const addressOf = (res: HttpResponse, req: HttpRequest, trusted: Networks): string =>
-  clientAddress(text.decode(res.getRemoteAddressAsText()), req.getHeader('x-forwarded-for'), trusted)
+  clientAddress(text.decode(res.getRemoteAddressAsText()), forwardedFor(req), trusted)
+
+/** Of all lines: some proxies add one of their own behind that of the client, who may have written anything. */
+function forwardedFor(req: HttpRequest): string {
+  const lines: string[] = []
+  req.forEach((name, value) => {
+    if (name === 'x-forwarded-for') lines.push(value)
+  })
+  return lines.join(',')
+}
 
 /** No page can forge what stands in Sec-Fetch-Site, or leave it out. */
 export const mayCome = (req: HttpRequest, origins: readonly string[] | null): boolean =>

@@ -24,10 +24,14 @@ export interface WatchdogOptions {
 
 /** Four ticks of half a session timeout: twice the session timeout. */
 const idleTicksMax = 4
+/** Ticks for a fetch that is under way, from the first on at which there was something to read: what is there may just have come. */
+const behindTicksMax = 2
 
 interface Watched {
   next: number | null
   idleTicks: number
+  /** Ticks at which there was something to read, and nothing moved. */
+  behindTicks: number
 }
 
 export function createWatchdog(options: WatchdogOptions): Watchdog {
@@ -46,7 +50,7 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
       const next = one.feed.next()
       const seen = watched.get(one)
       if (seen === undefined || seen.next !== next || !one.feed.idle())
-        watched.set(one, { next, idleTicks: 0 })
+        watched.set(one, { next, idleTicks: 0, behindTicks: 0 })
       else if (++seen.idleTicks >= idleTicksMax && next !== null) await examine(one, seen, next)
     }
   }
@@ -54,9 +58,10 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
   const examine = async (one: AssignedPartition, seen: Watched, next: number): Promise<void> => {
     const { begin, end } = await options.range(one.topic, one.partition)
     if (one.feed.next() !== next) return
-    seen.idleTicks = 0
+    const isBehind = begin <= next && end > next
+    if (!isBehind) seen.idleTicks = seen.behindTicks = 0
     if (begin > next || end < next) return options.suspect(one)
-    if (end === next) return
+    if (!isBehind || ++seen.behindTicks <= behindTicksMax) return
     const how = ticksWithoutFetch > 0 ? 'no fetch ends' : 'fetches bring nothing'
     const text = `${one.topic}/${one.partition} stands at ${next} of ${end}: ${how}`
     options.fail(new Fault('consumer_stuck', text, { retriable: true }))

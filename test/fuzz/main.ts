@@ -1,17 +1,17 @@
 /** `npm run fuzz -- --frames 1000000`: broken OMTP frames through the decoder, and one in fifty over TCP against a gateway. */
-import { parseArgs } from 'node:util'
+import { Command } from 'commander'
 import { startTestGateway } from '../support/gateway.ts'
 import { createRandom } from '../support/random.ts'
 import { fuzzDecoder } from './decoder.ts'
 import { fuzzSocket } from './socket.ts'
 
-const { values } = parseArgs({
-  options: {
-    frames: { type: 'string', default: '1000000' },
-    socket: { type: 'string' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
-  },
-})
+const values = new Command('npm run fuzz --')
+  .description('Broken OMTP frames through the decoder, and some over TCP against a gateway.')
+  .option('--frames <n>', 'through the decoder', '1000000')
+  .option('--socket <n>', 'over TCP (default: one in fifty)')
+  .option('--seed <n>', 'of the frames', String(Date.now() % 1_000_000_000))
+  .parse()
+  .opts<{ frames: string; socket?: string; seed: string }>()
 const frames = Number(values.frames)
 const socketFrames = Number(values.socket ?? Math.floor(frames / 50))
 const seed = Number(values.seed)

@@ -144,4 +144,64 @@ describe('a room in the SDK', () => {
     rooms.online()
     expect(asked).toHaveLength(1)
   })
+
+  test('stays the one it was where another one is refused, and goes on in it', async () => {
+    const { time, rooms, last, news } = given()
+    rooms.online()
+    const joining = rooms.joinRoom('hall')
+    last().answer({ headSeq: 4 })
+    await joining
+    const refused = rooms.joinRoom('no such room')
+    rooms.came({ type: 'roomItems', conversationId: 'r:hall', skipped: 0, items: items(5, 5) })
+    last().refuse('bad_id')
+    await expect(refused).rejects.toMatchObject({ code: 'bad_id' })
+    rooms.came({ type: 'roomItems', conversationId: 'r:hall', skipped: 0, items: items(6, 6) })
+    await time.run(0)
+    expect(told(news)).toEqual([
+      [[5], 0],
+      [[6], 0],
+    ])
+  })
+
+  test('is joined again where the one asked for instead is refused on a later connection', async () => {
+    const { time, rooms, asked, last, news } = given()
+    rooms.online()
+    const joining = rooms.joinRoom('hall')
+    last().answer({ headSeq: 4 })
+    await joining
+    const refused = rooms.joinRoom('other')
+    rooms.offline()
+    rooms.online()
+    last().refuse('not_allowed')
+    await expect(refused).rejects.toMatchObject({ code: 'not_allowed' })
+    expect(asked.map(({ question }) => (question as { roomId?: string }).roomId)).toEqual([
+      ...['hall', 'other', 'other', 'hall'],
+    ])
+    last().answer({ headSeq: 6, items: items(5, 6) })
+    await time.run(0)
+    expect(told(news)).toEqual([[[5, 6], 0]])
+  })
+
+  test('is left in the end, though the server turned the first try down', async () => {
+    const { time, rooms, asked, last } = given()
+    rooms.online()
+    const joining = rooms.joinRoom('hall')
+    last().answer({ headSeq: 4 })
+    await joining
+    const left = rooms.leaveRoom()
+    last().refuse('rate_limited')
+    await time.run(1_000)
+    expect(asked.length).toBe(3)
+    last().answer({})
+    await left
+  })
+
+  test('answers nobody for ever once the client has ended', async () => {
+    const { rooms } = given()
+    rooms.online()
+    const joining = rooms.joinRoom('hall')
+    rooms.ended(new LongwireError('closed'))
+    await expect(joining).rejects.toMatchObject({ code: 'closed' })
+    await expect(rooms.joinRoom('hall')).rejects.toMatchObject({ code: 'closed' })
+  })
 })

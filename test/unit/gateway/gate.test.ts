@@ -49,4 +49,17 @@ describe('a gate', () => {
       expect(gate.inside()).toBe(0)
     })
   })
+
+  test('lets thousands in who leave at once, without a call within a call for each', () => {
+    const gate = createGate<number>(1, 100_000)
+    let left = 0
+    gate.pass(-1, () => {})
+    for (let who = 0; who < 50_000; who++)
+      gate.pass(who, () => {
+        left += 1
+        gate.leave(who)
+      })
+    gate.leave(-1)
+    expect([left, gate.inside(), gate.waiting()]).toEqual([50_000, 0, 0])
+  })
 })
