@@ -1,5 +1,7 @@
 /** What every role's main begins with: settings, logger, metrics, the log store, and an orderly end. */
+import { checkGenerations } from '../projections/restore/generations.ts'
 import type { Fault, LogStore } from '../schemas/ports.ts'
+import type { LogGeneration } from '../schemas/records.ts'
 import { sharedTopics } from '../schemas/topics.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Config, ConfigError, loadConfig, readSecretFile, requireServices } from './config.ts'
@@ -94,12 +96,20 @@ function sampleEventLoop(metrics: Metrics): void {
   }, LAG_SAMPLE_MS)
 }
 
-/** Refuses to run on topics that are missing or of another partition count; creates what is missing. */
-export async function checkTopics(store: LogStore, partitions: number): Promise<void> {
+/**
+ * Creates the topics that are missing. Refuses to run on those of another partition count, and on logs whose restore is not
+ * complete or was of this generation or a later one. Answers what was restored.
+ */
+export async function checkTopics(
+  store: LogStore,
+  settings: Pick<Config, 'partitions' | 'generation'>,
+): Promise<readonly LogGeneration[]> {
+  const restored = await checkGenerations(store, settings)
   const admin = await store.admin()
   try {
-    await admin.ensureTopics(sharedTopics(partitions))
+    await admin.ensureTopics(sharedTopics(settings.partitions))
   } finally {
     await admin.close()
   }
+  return restored
 }

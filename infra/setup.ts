@@ -1,7 +1,10 @@
 /** What must stand before any role runs: topics, and the archive's tables. */
+import { checkGenerations } from '../projections/restore/generations.ts'
 import { openEnvelope } from '../schemas/codec.ts'
 import { Fault, type LogAdmin, type Logger, type LogStore } from '../schemas/ports.ts'
 import { sharedTopics, topics } from '../schemas/topics.ts'
+import { archivesIn } from './clickhouse/archives.ts'
+import type { ClickHouseOptions } from './clickhouse/client.ts'
 import { clickHouseOptions, migrateArchive } from './clickhouse/migrate.ts'
 import { systemClock } from './clock.ts'
 import { type Config, ConfigError } from './config.ts'
@@ -12,32 +15,48 @@ const TRIES_MAX = 50
 const RETRY_MS = 200
 
 /**
- * Creates what is missing. Throws ConfigError where the settings do not fit the logs that stand: another partition count, or a
- * generation below the newest record's.
+ * Creates what is missing. Throws ConfigError where the settings do not fit the logs that stand: another partition count, a
+ * generation below the newest record's, a restore that is not complete, or no log at all beside a full archive.
  */
 export async function setup(
   config: Config & { kafka: readonly string[]; clickhouse: string },
   logger: Logger,
 ): Promise<void> {
   const store = kafkaStore(kafkaSettings(config, 'setup'), logger, systemClock)
+  await checkGenerations(store, config).catch((err: unknown) => {
+    const isRefusal = err instanceof Fault && err.code === 'generation_refused'
+    throw isRefusal ? new ConfigError(err.message) : err
+  })
   const admin = await store.admin()
+  let isEmpty: boolean
   try {
     await admin.ensureTopics(sharedTopics(config.partitions))
-    await checkGeneration(store, admin, config)
+    isEmpty = !(await checkGeneration(store, admin, config))
   } finally {
     await admin.close()
   }
-  await migrateArchive(clickHouseOptions(config), logger)
+  const archive = clickHouseOptions(config)
+  if (isEmpty) await refuseLostLog(archive)
+  await migrateArchive(archive, logger)
 }
 
-/** Reads the last record of each partition of im.events: it names the newest generation there. */
-async function checkGeneration(store: LogStore, admin: LogAdmin, config: Config): Promise<void> {
+/** A log that began anew beside an archive would give seqs a second time. */
+async function refuseLostLog(options: ClickHouseOptions): Promise<void> {
+  const full = (await archivesIn(options)).find(({ records }) => records > 0)
+  if (full)
+    throw new ConfigError(
+      `${topics.events} is empty, but the archive in ${full.database} holds ${full.records} records: restore them with \`npm run restore\`, or begin anew with another LONGWIRE_CLICKHOUSE_DATABASE`,
+    )
+}
+
+/** Reads the last record of each partition of im.events: it names the newest generation there. False: there are none. */
+async function checkGeneration(store: LogStore, admin: LogAdmin, config: Config): Promise<boolean> {
   const ends = new Map<number, number>()
   for (let partition = 0; partition < config.partitions; partition++) {
     const { begin, end } = await patiently(() => admin.range(topics.events, partition))
     if (end > begin) ends.set(partition, end)
   }
-  if (ends.size === 0) return
+  if (ends.size === 0) return false
   const group = `setup-${process.pid}-${Date.now()}`
   const consumer = store.consumer({ group, topics: [topics.events] })
   let newest = -1
@@ -73,6 +92,7 @@ async function checkGeneration(store: LogStore, admin: LogAdmin, config: Config)
     throw new ConfigError(
       `LONGWIRE_GENERATION is ${config.generation}, but the logs are of generation ${newest}: set it to ${newest}`,
     )
+  return true
 }
 
 /** A topic that was just created may have no leader for a moment. */

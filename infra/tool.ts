@@ -6,6 +6,8 @@ import { clickHouseOptions } from './clickhouse/migrate.ts'
 import { systemClock } from './clock.ts'
 import { type Config, ConfigError, loadConfig, type requireServices } from './config.ts'
 import { engineAddresses } from './embedded/addresses.ts'
+import { EngineError } from './embedded/engine-process.ts'
+import { startEmbedded } from './embedded/services.ts'
 import { kafkaStore } from './kafka/store.ts'
 import { silentLog } from './log.ts'
 import { createRedis, type RedisClient, redisOptions } from './redis/client.ts'
@@ -33,6 +35,14 @@ export class ToolError extends Error {
   override readonly name = 'ToolError'
 }
 
+export interface ToolOptions {
+  /**
+   * `start`: for a command that needs the services while no role of Longwire runs. Those without an address are started for it,
+   * which is refused while `npm start` holds the data folder.
+   */
+  readonly engines?: 'running' | 'start'
+}
+
 const TIMEOUT_MS = 60_000
 
 /**
@@ -42,6 +52,7 @@ const TIMEOUT_MS = 60_000
 export async function runTool(
   command: Command,
   run: (tool: Tool, command: Command) => Promise<number>,
+  { engines = 'running' }: ToolOptions = {},
 ): Promise<never> {
   process.exitCode = 0
   const abort = new AbortController()
@@ -54,7 +65,9 @@ export async function runTool(
   command.exitOverride().action(async () => {
     const ends: (() => Promise<unknown>)[] = []
     try {
-      code = await run(openTool(attached(loadConfig(process.env)), abort.signal, ends), command)
+      const config = loadConfig(process.env)
+      if (engines === 'start') ends.push(await startEngines(config))
+      code = await run(openTool(attached(config), abort.signal, ends), command)
     } finally {
       for (const end of ends.toReversed()) await end().catch(() => {})
     }
@@ -73,9 +86,17 @@ function codeOf(err: unknown, { aborted }: AbortSignal): number {
   if (code?.startsWith('commander.') === true) return exitCode === 0 ? 0 : 2
   if (aborted) return 130
   const isInput = err instanceof ConfigError || err instanceof ToolError || err instanceof RangeError
-  const isKnown = isInput || err instanceof Fault
+  const isKnown = isInput || err instanceof Fault || err instanceof EngineError
   console.error(isKnown ? message : (stack ?? String(err)))
-  return isInput ? 2 : err instanceof Fault ? 3 : 1
+  return isInput ? 2 : isKnown ? 3 : 1
+}
+
+async function startEngines(config: Config): Promise<() => Promise<void>> {
+  const need = { kafka: !config.kafka, redis: !config.redis, clickhouse: !config.clickhouse }
+  if (!Object.values(need).some(Boolean)) return async () => {}
+  const { dataDir, enginesDir } = config
+  const engines = await startEmbedded({ dataDir, enginesDir, need, log: silentLog })
+  return () => engines.stop()
 }
 
 /** Services without an address are those that `npm start` runs for the data folder. */

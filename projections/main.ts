@@ -44,7 +44,7 @@ await runRole(
   ['kafka', 'redis', 'clickhouse'],
   async (role) => {
     const { config, log, clock, metrics, steps, failed } = role
-    await checkTopics(role.store('setup'), config.partitions)
+    await checkTopics(role.store('setup'), config)
     const namespaces = await followNamespaces({
       store: role.store('namespaces'),
       ...{ clock, logger: log, failed },

@@ -128,6 +128,8 @@ export interface LogAdmin {
   ensureTopics(topics: readonly TopicSpec[]): Promise<void>
   deleteTopic(name: string): Promise<void>
   listTopics(): Promise<string[]>
+  /** 0 for a topic that does not exist. */
+  partitionCount(topic: string): Promise<number>
   range(topic: string, partition: number): Promise<LogRange>
   deleteGroup(group: string): Promise<void>
   /** Group ids that begin with `prefix`. */

@@ -164,6 +164,32 @@ const revocationSchema = {
   ],
 } as const
 
+/**
+ * On im.generations, by its number: logs that were written anew from the archive. The record that says `restoring` stands before the
+ * first record of that generation, the one that says `complete` after the last: without it the logs are half of what they will be.
+ */
+const logGenerationSchema = {
+  type: 'record',
+  name: 'LogGeneration',
+  namespace: 'longwire',
+  fields: [
+    { name: 'generation', type: 'int' },
+    {
+      name: 'state',
+      type: { type: 'enum', name: 'RestoreState', symbols: ['restoring', 'complete'] },
+    },
+    /** Of im.commands and im.events from this generation on. */
+    { name: 'partitions', type: 'int' },
+    /** Records of im.events that count. */
+    { name: 'records', type: 'long' },
+    /** Name of the ClickHouse database that they came from. */
+    { name: 'archive', type: 'string' },
+    /** Who restored, and when in ms by his own clock. */
+    { name: 'by', type: 'string' },
+    { name: 'at', type: 'long' },
+  ],
+} as const
+
 /** One slice of one partition's fold, on im.snapshots. */
 const snapshotSchema = {
   type: 'record',
@@ -335,6 +361,7 @@ export const records = {
   Delivery: codec(deliverySchema),
   GatewayAlive: codec(gatewaySchema),
   Revocation: codec(revocationSchema),
+  LogGeneration: codec(logGenerationSchema),
   SnapshotChunk: codec(snapshotSchema),
   Activity: codec(activitySchema),
   DeadLetter: codec(deadLetterSchema),
@@ -351,6 +378,7 @@ export type Answer = NonNullable<Delivery['answer']>
 export type Signal = NonNullable<Delivery['signal']>
 export type GatewayAlive = Infer<typeof gatewaySchema>
 export type Revocation = Infer<typeof revocationSchema>
+export type LogGeneration = Infer<typeof logGenerationSchema>
 export type SnapshotChunk = Infer<typeof snapshotSchema>
 export type Activity = Infer<typeof activitySchema>
 export type LoginRecord = Activity['logins'][number]

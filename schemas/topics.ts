@@ -10,6 +10,7 @@ export const topics = {
   snapshots: 'im.snapshots',
   gateways: 'im.gateways',
   revocations: 'im.revocations',
+  generations: 'im.generations',
   activity: 'im.activity',
   projections: 'im.projections',
   deadLetters: 'im.dead-letters',
@@ -30,6 +31,7 @@ export function sharedTopics(partitions: number): TopicSpec[] {
     { name: topics.gateways, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.revocations, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.projections, partitions: 1, config: { ...compacted, ...appendTime } },
+    { name: topics.generations, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.activity, partitions: 1, config: { ...keep(7 * DAY), ...appendTime } },
     { name: topics.deadLetters, partitions: 1, config: keep(28 * DAY) },
   ]

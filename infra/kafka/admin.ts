@@ -22,6 +22,13 @@ export async function createLogAdmin(
       }
     },
     listTopics: async () => (await admin.listTopics()).filter((name) => !name.startsWith('__')),
+    async partitionCount(topic) {
+      if (!(await admin.listTopics()).includes(topic)) return 0
+      const { topics } = await withFault('topics_not_readable', () =>
+        admin.fetchTopicMetadata({ topics: [topic] }),
+      )
+      return topics[0]?.partitions.length ?? 0
+    },
     async range(topic, partition) {
       const found = (await withFault('range_failed', () => topicRanges(admin, topic))).get(partition)
       if (found !== undefined) return found

@@ -169,6 +169,7 @@ function createMemoryAdmin(
       }),
     deleteTopic: (name) => later(() => broker.deleteTopic(name)),
     listTopics: () => later(() => broker.topics()),
+    partitionCount: (topic) => later(() => broker.partitionCount(topic)),
     range: (topic, partition) => later(() => broker.range(topic, partition)),
     deleteGroup: (group) =>
       later(() => {

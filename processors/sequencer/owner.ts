@@ -174,7 +174,8 @@ export function createOwner(options: OwnerOptions, start: Fold = emptyFold()): O
   }
 }
 
-function claimRecord(generation: number, firstSource: number, owner: string): Envelope {
+/** The record that claims a partition, of the generation that its writer writes. */
+export function claimRecord(generation: number, firstSource: number, owner: string): Envelope {
   return {
     kind: 'claim',
     generation,

@@ -94,12 +94,7 @@ export function startPartition(options: PartitionOptions): OwnedPartition {
     if (!live) return
     const newest = found[0]
     const fold = newest ? restoreSnapshot(newest) : emptyFold()
-    if (Math.max(logGeneration, fold.position.generation) > generation)
-      throw new Fault(
-        'generation_behind',
-        `im.events/${partition} is of generation ${logGeneration}; LONGWIRE_GENERATION says ${generation}`,
-        { retriable: false },
-      )
+    refuseLater(Math.max(logGeneration, fold.position.generation))
     owner = createOwner({ generation, owner: options.owner, decide: options.decide }, fold)
     foldTo = events.end
     logger.info(
@@ -126,8 +121,18 @@ export function startPartition(options: PartitionOptions): OwnedPartition {
   const onEvents = (read: readonly LogRecord[]) =>
     guarded(() => {
       owner?.fold(read, onSeen)
+      refuseLater(owner?.tail().position.generation ?? -1)
       proceed()
     })
+
+  const refuseLater = (logGeneration: number) => {
+    if (logGeneration > generation)
+      throw new Fault(
+        'generation_behind',
+        `im.events/${partition} is of generation ${logGeneration}; LONGWIRE_GENERATION says ${generation}`,
+        { retriable: false },
+      )
+  }
 
   /** Does whatever the owner's phase calls for. */
   const proceed = () => {

@@ -47,11 +47,11 @@ export function createJanitor(options: JanitorOptions): Janitor {
   let stopped = false
 
   /** True: the stretch was full. */
-  async function goOn(partition: number, kind: Kind, policy: Policy): Promise<boolean> {
+  async function goOn(generation: number, partition: number, kind: Kind, policy: Policy): Promise<boolean> {
     const place = { generation, partition, kind, policy: policyText(policy) }
     const from = await reached(place)
     const end = policy.keep === 'recent' ? clock.now() - policy.ms : Number.MAX_SAFE_INTEGER
-    const { ends, to, full } = await stretch(partition, from, end)
+    const { ends, to, full } = await stretch(generation, partition, from, end)
     if (to === from) return false
     const bounds = boundsOf(kind, policy, ends)
     for (let at = 0; at < bounds.length; at += STREAMS_PER_STATEMENT)
@@ -60,6 +60,13 @@ export function createJanitor(options: JanitorOptions): Janitor {
     const row = { ...place, source: to, time: (now / 1_000).toFixed(3) }
     await clickhouse.insert('purges', [row], { dedupToken: `${partition}:${kind}:${to}:${now}` })
     return full
+  }
+
+  async function oldestGeneration(): Promise<number> {
+    const [row] = await clickhouse.query<{ generation: number }>(
+      'SELECT generation FROM events ORDER BY generation LIMIT 1',
+    )
+    return Number(row?.generation ?? generation)
   }
 
   async function reached(place: Readonly<Record<string, unknown>>): Promise<number> {
@@ -75,7 +82,7 @@ export function createJanitor(options: JanitorOptions): Janitor {
   }
 
   /** Where streams have come to in the next stretch of the log that ends before `end` (ms). */
-  async function stretch(partition: number, from: number, end: number) {
+  async function stretch(generation: number, partition: number, from: number, end: number) {
     const rows = await clickhouse.query<Record<'stream' | 'said' | 'top' | 'last' | 'n', string>>(
       `SELECT stream, toString(maxIf(seq, type IN ('MessageSent', 'MessageEdited'))) AS said,
          toString(max(ordinal)) AS top, toString(max(source)) AS last, toString(count()) AS n
@@ -138,11 +145,15 @@ export function createJanitor(options: JanitorOptions): Janitor {
 
   async function turn(): Promise<boolean> {
     let more = false
+    const oldest = await oldestGeneration()
     for (const partition of options.partitions())
       for (const kind of kinds) {
         const policy = policies[kind]
-        if (policy.keep === 'forever' || stopped || (await isBusy())) continue
-        if (await goOn(partition, kind, policy)) more = true
+        // A log may hold several generations, and what was said in an older one grows too old all the same.
+        for (let of = oldest; of <= generation; of++) {
+          if (policy.keep === 'forever' || stopped || (await isBusy())) continue
+          if (await goOn(of, partition, kind, policy)) more = true
+        }
       }
     return more
   }

@@ -103,16 +103,18 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
   return {
     async begin(partition, range, fresh) {
       owned.add(partition)
-      const [row] = await clickhouse.query<{ offset_: string; epoch_: string; source_: string }>(
+      // The newest of any generation: one log may hold several, and the newest of them nothing of this partition yet.
+      const [row] = await clickhouse.query<Record<'generation' | 'offset_' | 'epoch_' | 'source_', string>>(
         // An alias must not be a column's name: ORDER BY would take the text.
-        `SELECT toString(offset) AS offset_, toString(epoch) AS epoch_, toString(source) AS source_ FROM events
-         WHERE generation = {generation:UInt32} AND partition = {partition:UInt32} ORDER BY source DESC LIMIT 1`,
+        `SELECT generation, toString(offset) AS offset_, toString(epoch) AS epoch_, toString(source) AS source_ FROM events
+         WHERE generation <= {generation:UInt32} AND partition = {partition:UInt32}
+         ORDER BY generation DESC, source DESC LIMIT 1`,
         { generation, partition },
       )
       const start = { ...START, offset: range.begin }
       if (!row || fresh) return start
       const at: Position = {
-        generation,
+        generation: Number(row.generation),
         offset: Number(row.offset_) + 1,
         epoch: Number(row.epoch_),
         last: Number(row.source_),

@@ -381,8 +381,10 @@ export function logContract(name: string, open: () => Promise<ContractStore>): v
         retriable: false,
       })
       expect(await admin.listTopics()).toContain(topic)
+      expect(await admin.partitionCount(topic)).toBe(2)
       await admin.deleteTopic(topic)
       await until(async () => !(await admin.listTopics()).includes(topic))
+      expect(await admin.partitionCount(topic)).toBe(0)
       await admin.deleteTopic(topic)
     })
 
