@@ -23,6 +23,11 @@ export interface RedisPort {
   batch(calls: readonly RedisCall[]): Promise<readonly RedisReply[]>
 }
 
+export interface RedisKeys {
+  /** Keys that fit a pattern of Redis', of all nodes, some at a time; one that is moved meanwhile may come twice. */
+  keysLike(pattern: string): AsyncIterable<readonly string[]>
+}
+
 /** What one query may take of the store. */
 export interface QueryLimits {
   /** Rows that it may have to look at. */

@@ -40,6 +40,8 @@ export interface Reader {
   start(): Promise<void>
   stop(): Promise<void>
   stats(): ReaderStats
+  /** Next offset of each partition whose start is known. */
+  positions(): ReadonlyMap<number, Position>
 }
 
 interface Owned {
@@ -268,6 +270,8 @@ export function createReader(options: ReaderOptions): Reader {
       }
       return { ...counts, partitions: owned.size, beginning, lag }
     },
+    positions: () =>
+      new Map([...owned].flatMap(([partition, { position }]) => (position ? [[partition, position]] : []))),
   }
 }
 

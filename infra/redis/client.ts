@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type ChainableCommander, Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
-import type { RedisCall, RedisPort, RedisReply, Script } from '../../projections/ports.ts'
+import type { RedisCall, RedisKeys, RedisPort, RedisReply, Script } from '../../projections/ports.ts'
 import { Fault, type Logger } from '../../schemas/ports.ts'
 import { type Config, readSecretFile } from '../config.ts'
 import { slotOf } from './slot.ts'
@@ -19,7 +19,7 @@ export interface RedisClientOptions {
   readonly timeoutMs?: number
 }
 
-export interface RedisClient extends RedisPort {
+export interface RedisClient extends RedisPort, RedisKeys {
   /** Resolves to true when Redis answers, or to false after `ms`. */
   ready(ms: number): Promise<boolean>
   close(): Promise<void>
@@ -28,6 +28,7 @@ export interface RedisClient extends RedisPort {
 const TIMEOUT_MS = 500
 const RECONNECT_MS_MAX = 2_000
 const READY_POLL_MS = 25
+const KEYS_PER_SCAN = 1_000
 
 export function redisOptions(config: Config, name: string): RedisClientOptions {
   return {
@@ -80,6 +81,23 @@ export function createRedis(options: RedisClientOptions, logger: Logger): RedisC
 
   return {
     batch,
+    async *keysLike(pattern) {
+      const nodes = connection instanceof Cluster ? connection.nodes('master') : [connection]
+      for (const node of nodes) {
+        let cursor = '0'
+        do {
+          const [next, found] = await deadline(
+            connection,
+            timeoutMs,
+            node.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_PER_SCAN),
+          ).catch((cause: unknown) => {
+            throw unavailable(cause)
+          })
+          cursor = next
+          if (found.length > 0) yield found
+        } while (cursor !== '0')
+      }
+    },
     async ready(ms) {
       // By asking, as the status still says ready while a connection is being dropped.
       for (const end = Date.now() + ms; ; ) {

@@ -7,8 +7,8 @@ import { type Position, START } from '../../schemas/accept.ts'
 import { type Clock, Fault, type Logger } from '../../schemas/ports.ts'
 import { topics } from '../../schemas/topics.ts'
 import type { ArchivePort } from '../ports.ts'
-import type { Accepted, Sink } from '../projection.ts'
-import { archive, archiveTables } from './project.ts'
+import type { Accepted, Projection, Sink } from '../projection.ts'
+import { type ArchiveWrite, archive, archiveTables } from './project.ts'
 import { eventColumns } from './tables.ts'
 
 export interface ArchiveSinkOptions {
@@ -20,6 +20,8 @@ export interface ArchiveSinkOptions {
   readonly lingerMs?: number
   /** Default 20,000. */
   readonly rowsPerBlockMax?: number
+  /** Default: that of this release. */
+  readonly projection?: Pick<Projection<ArchiveWrite>, 'project'>
 }
 
 interface Waiting {
@@ -38,7 +40,7 @@ export interface ArchiveSink extends Sink {
 }
 
 export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
-  const { clickhouse, generation, clock, logger } = options
+  const { clickhouse, generation, clock, logger, projection = archive } = options
   const lingerMs = options.lingerMs ?? 1_000
   const rowsMax = options.rowsPerBlockMax ?? 20_000
   const owned = new Set<number>()
@@ -73,7 +75,7 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
   async function insert(records: readonly Accepted[]): Promise<void> {
     const rows = new Map<string, object[]>(archiveTables.map((table) => [table, []]))
     for (const record of records)
-      for (const { table, row } of archive.project(record)) rows.get(table)?.push(row)
+      for (const { table, row } of projection.project(record)) rows.get(table)?.push(row)
     const dedupToken = tokenOf(records, generation)
     for (const table of archiveTables) {
       const block = rows.get(table) ?? []

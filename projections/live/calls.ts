@@ -9,7 +9,7 @@ import { markRead, ordinalText, setMentions } from '../inbox/scripts.ts'
 import { keys } from '../keys.ts'
 import { latestText, setNewer } from '../latest.ts'
 import type { RedisArg, RedisCall } from '../ports.ts'
-import type { Accepted } from '../projection.ts'
+import type { Accepted, Projection } from '../projection.ts'
 import { horizonOf, type Policies, policyOf } from '../reads/policy.ts'
 import { timeline } from '../timeline/project.ts'
 import { appendItems, setReaction } from '../timeline/scripts.ts'
@@ -31,7 +31,18 @@ export interface CallsOptions {
   readonly force: boolean
   readonly policies: Policies
   readonly now: number
+  /** Default: those of this release. */
+  readonly projections?: LiveProjections
 }
+
+/** What says which writes follow from a record. */
+export interface LiveProjections {
+  readonly directory: Pick<Projection<DirectoryWrite>, 'project'>
+  readonly timeline: Pick<typeof timeline, 'project'>
+  readonly inbox: Pick<Projection<InboxWrite>, 'project'>
+}
+
+export const liveProjections: LiveProjections = { directory, timeline, inbox }
 
 /** Where only the newest messages are kept, the timeline holds no more items than these. */
 function itemsMaxOf(policies: Policies, stream: string): number {
@@ -41,6 +52,7 @@ function itemsMaxOf(policies: Policies, stream: string): number {
 }
 
 export function callsFor(records: readonly Accepted[], options: CallsOptions): LiveCalls {
+  const { directory, timeline, inbox } = options.projections ?? liveProjections
   const first: RedisCall[] = []
   const items = new Map<string, RedisArg[]>()
   const own = new Map<string, RedisArg[]>()

@@ -10,7 +10,7 @@ import { inBatches } from '../batches.ts'
 import type { RedisPort } from '../ports.ts'
 import type { Sink } from '../projection.ts'
 import { KEEP_ALL, type Policies } from '../reads/policy.ts'
-import { callsFor } from './calls.ts'
+import { callsFor, type LiveProjections } from './calls.ts'
 import { formatStored, isValid, parseStored, readPosition, swapPosition } from './positions.ts'
 
 interface Owned {
@@ -30,6 +30,10 @@ export interface LiveSinkOptions {
   /** Default: everything is kept for ever. */
   readonly policies?: Policies
   readonly onRebuild?: (partition: number) => void
+  /** The records do not begin where their streams do: each stream begins with what comes first of it. */
+  readonly partial?: boolean
+  /** Default: those of this release. */
+  readonly projections?: LiveProjections
 }
 
 /** Idle partitions are looked at every so many ticks, to notice a loss where nothing is written. */
@@ -78,8 +82,15 @@ export function liveSink(options: LiveSinkOptions): Sink {
     async apply(partition, records, next) {
       const of = owned.get(partition)
       if (!of) return 'lost'
-      const force = [...gaps].some(([key, n]) => key.startsWith(`${partition}/`) && n > GAP_REBUILDS_MAX)
-      const { first, then, streams } = callsFor(records, { force, policies, now: clock.now() })
+      const force =
+        options.partial === true ||
+        [...gaps].some(([key, n]) => key.startsWith(`${partition}/`) && n > GAP_REBUILDS_MAX)
+      const { first, then, streams } = callsFor(records, {
+        force,
+        policies,
+        now: clock.now(),
+        ...(options.projections ? { projections: options.projections } : {}),
+      })
       await inBatches(redis, first)
       const replies = await inBatches(redis, then)
       const appended = replies.slice(replies.length - streams.length)
