@@ -16,6 +16,8 @@ export interface Socket {
   buffered(): number
   /** What was sent waits for the client to fetch it: sending it again would only double it. Absent: never. */
   holds?(): boolean
+  /** These very bytes, where they wait for the client to fetch them and were in no answer yet. Absent: they have left. */
+  replace?(before: Buffer, after: Buffer): void
   /** The login has succeeded. */
   entered(): void
   end(code: number, reason: string): void

@@ -33,7 +33,7 @@ export interface DeliveriesOptions {
   readonly boot: string
   readonly connections: Connections
   readonly hub: Pick<Hub, 'send' | 'input' | 'resync'>
-  readonly outbox: Pick<Outbox, 'write' | 'writeSoon'>
+  readonly outbox: Pick<Outbox, 'replace' | 'write' | 'writeSoon'>
   readonly channels: Pick<Channels, 'deliver' | 'deliverUnread' | 'memberCount' | 'members'>
   readonly rooms: Pick<Rooms, 'deliver'>
   readonly ledger: Pick<Ledger, 'messageOf' | 'committed' | 'refused'>
@@ -164,11 +164,15 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     // Before its welcome a client reads nothing; its heads will tell.
     if (connection.session.phase !== 'open') return
     const state = pushStateOf(connection)
-    if (outgoing.item.targetSeq !== null) replaceChanged(state, outgoing.item, outgoingInstead)
+    const { encoding } = connection.codec
+    if (outgoing.item.targetSeq !== null)
+      replaceChanged(state, outgoing.item, outgoingInstead, (before, after) =>
+        outbox.replace(connection, before.bytesIn(encoding), after.bytesIn(encoding)),
+      )
     const verdict = push(state, outgoing, now, pushLimits)
     if (verdict === 'send') {
       counters.pushed += 1
-      const bytes = outgoing.bytesIn(connection.codec.encoding)
+      const bytes = outgoing.bytesIn(encoding)
       if (soon) outbox.writeSoon(connection, bytes)
       else outbox.write(connection, bytes)
     } else if (verdict === 'drop') counters.pushesDropped += 1

@@ -11,6 +11,8 @@ export interface Outbox {
   writeSoon(connection: Connection, bytes: Buffer): void
   /** For what many get in one turn and is sliced by whoever sends it: at once, or behind what waits. */
   writeNow(connection: Connection, bytes: Buffer): void
+  /** These very bytes, if they have not left yet: what they say was taken back. */
+  replace(connection: Connection, before: Buffer, after: Buffer): void
   /** Writes what waits for this connection now: before it is closed. */
   flush(connection: Connection): void
 }
@@ -106,6 +108,11 @@ export function createOutbox(
       const { out, socket } = connection
       if (out) out.push(bytes)
       else if (socket && !socket.send(bytes)) dropped(connection, socket)
+    },
+    replace({ out, socket }, before, after) {
+      const at = out?.indexOf(before) ?? -1
+      if (out && at >= 0) out[at] = after
+      else socket?.replace?.(before, after)
     },
     flush,
   }

@@ -144,6 +144,8 @@ export function createPresence(options: PresenceOptions): Presence {
     const told = subscriptionsOf(connection)
     return [...new Set(users)].map((userId): PresenceOf => {
       const there = remote.get(userId)
+      // Given up while it was read.
+      if (!told.has(userId)) return { userId, devices: [] }
       if (there) watch(connection, userId, there)
       const devices = there ? devicesOf(userId) : []
       told.set(userId, textOf(devices))

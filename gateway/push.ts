@@ -189,20 +189,23 @@ const isChange = ({ kind }: Item): boolean => kind === 'recalled' || kind === 'e
 
 /**
  * A recall or an edit: what still waits for its ack is replaced, so that a resend never shows what was taken back: the
- * message itself, and after a recall the earlier edits of it. `make` builds the event that stands in its place.
+ * message itself, and after a recall the earlier edits of it. `make` builds the event that stands in its place; `replaced` hears of
+ * each, since what was written may not have left yet.
  */
 export function replaceChanged<E extends PushedEvent>(
   state: PushState<E>,
   change: Item,
   make: (item: Item, before: E) => E,
+  replaced: (before: E, after: E) => void = () => {},
 ): void {
   if (change.targetSeq === null || !isChange(change)) return
   for (const entry of state.streams.get(change.conversationId)?.unacked ?? []) {
     const replacement = changedBy(change, entry.event.item)
     if (!replacement) continue
-    state.bytes -= entry.event.bytes
-    entry.event = make(replacement, entry.event)
-    state.bytes += entry.event.bytes
+    const before = entry.event
+    entry.event = make(replacement, before)
+    state.bytes += entry.event.bytes - before.bytes
+    replaced(before, entry.event)
   }
 }
 

@@ -104,6 +104,9 @@ export const limits = {
   socketBufferBytesMax: 4_194_304,
   /** Of a poll: its body, and frames in it. */
   pollBodyBytesMax: 262_144,
+  /** Of one without a session, which is a login; and of all that have not come to their end, in one gateway. */
+  pollLoginBodyBytesMax: 16_384,
+  pollBodiesBytesMax: 67_108_864,
   pollFramesMax: 256,
   /** How long a poll hangs without news, where it does not say, and at most. */
   pollWaitMsDefault: 30_000,

@@ -32,6 +32,14 @@ export function enqueue(queue: PollQueue, frame: Buffer, limits: QueueLimits): b
   return true
 }
 
+/** Puts these bytes in the place of those. Not where they have been in an answer: that is answered again as it was. */
+export function replace(queue: PollQueue, before: Buffer, after: Buffer): void {
+  const at = queue.frames.indexOf(before, queue.answered - queue.confirmed)
+  if (at < 0) return
+  queue.frames[at] = after
+  queue.bytes += after.length - before.length
+}
+
 /** The client holds everything up to `after`. False: no answer ever led there, or what follows it is no longer kept. */
 export function confirm(queue: PollQueue, after: number): boolean {
   if (after < queue.confirmed || after > queue.answered) return false

@@ -18,6 +18,7 @@ import {
   newQueue,
   type PollQueue,
   type QueueLimits,
+  replace,
   takeNew,
 } from './poll-queue.ts'
 
@@ -31,6 +32,7 @@ export interface PollSessions {
   /** The first frame must be a login. */
   open(address: string, request: PollRequest, reply: Reply): void
   poll(id: string, request: PollRequest, reply: Reply): void
+  knows(id: string): boolean
   /** The client has left without a logout. */
   leave(id: string, reply: Reply): void
   /** Resolves when every session that is over has been told so, or after a while: those that poll now and then will not come. */
@@ -170,6 +172,7 @@ export function createPollSessions(options: PollSessionsOptions): PollSessions {
       // Frames always wait here; there is a jam when one answer does not hold them.
       buffered: () => (session.queue.bytes > limits.pollAnswerBytesMax ? session.queue.bytes : 0),
       holds: () => session.queue.frames.length > 0,
+      replace: (before, after) => replace(session.queue, before, after),
       entered: () => session.seat.entered(),
       end(_code, reason) {
         if (session.ended !== null) return
@@ -235,6 +238,7 @@ export function createPollSessions(options: PollSessionsOptions): PollSessions {
       if (after !== null) fetch(session, reply, waitMsOf(session, request.waitMs))
       else reply.send('200 OK', Buffer.from(`{"taken":${session.queue.taken}}`))
     },
+    knows: (id) => sessions.has(id),
     leave(id, reply) {
       const session = sessions.get(id)
       if (session) {

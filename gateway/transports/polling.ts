@@ -36,6 +36,8 @@ interface Exchange extends Reply {
 
 export function pollingRoutes(app: TemplatedApp, options: PollingOptions): void {
   const { sessions, log } = options
+  /** Of bodies that have not come to their end. */
+  let unfinishedBytes = 0
 
   function exchangeOf(res: HttpResponse, req: HttpRequest): Exchange | null {
     const origin = req.getHeader('origin')
@@ -105,18 +107,48 @@ export function pollingRoutes(app: TemplatedApp, options: PollingOptions): void 
   app.post('/poll', (res, req) => {
     const exchange = exchangeOf(res, req)
     if (!exchange) return
+    const isKnown = sessions.knows(exchange.session)
+    if (!isKnown && options.addresses.isFull(exchange.address)) {
+      exchange.cut('429 Too Many Requests', 'overloaded')
+      return
+    }
+    // Until all of it is here it counts as a connection that has not logged in.
+    const seat = isKnown ? null : options.addresses.take(exchange.address)
+    const bytesMax = isKnown ? limits.pollBodyBytesMax : limits.pollLoginBodyBytesMax
     const chunks: Buffer[] = []
     let bytes = 0
+    let open = true
+    const ended = (): void => {
+      if (open) unfinishedBytes -= bytes
+      open = false
+      seat?.leave()
+    }
+    const cut = (status: string, code: CodeName): void => {
+      ended()
+      chunks.length = 0
+      exchange.cut(status, code)
+    }
+    exchange.onGone(() => {
+      ended()
+      chunks.length = 0
+    })
     res.onData((chunk, isLast) => {
+      if (!open) return
       bytes += chunk.byteLength
-      if (bytes > limits.pollBodyBytesMax) {
-        chunks.length = 0
-        exchange.cut('413 Content Too Large', 'frame_too_large')
+      unfinishedBytes += chunk.byteLength
+      if (bytes > bytesMax) {
+        cut('413 Content Too Large', 'frame_too_large')
+        return
+      }
+      if (unfinishedBytes > limits.pollBodiesBytesMax) {
+        cut('503 Service Unavailable', 'overloaded')
         return
       }
       // The bytes are taken back when this returns.
       chunks.push(Buffer.from(new Uint8Array(chunk)))
-      if (isLast) guard(exchange, () => received(exchange, Buffer.concat(chunks)))
+      if (!isLast) return
+      ended()
+      guard(exchange, () => received(exchange, Buffer.concat(chunks)))
     })
   })
   app.del('/poll', (res, req) => {

@@ -53,6 +53,29 @@ function standing() {
   return { clock: { ...systemClock, now: () => at + skewMs }, pass }
 }
 
+describe('the places of an address', () => {
+  it('count requests whose body has not come, and are free again when those are gone', async () => {
+    const gateway = await started({ connectionsPerAddress: 5 })
+    const head = 'POST /poll HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n'
+    let refused = 0
+    const sockets = Array.from({ length: 20 }, () => {
+      const socket = connectTcp(gateway.port, '127.0.0.1', () => socket.write(`${head}{`))
+      socket.on('error', () => {})
+      socket.on('data', (bytes) => {
+        if (bytes.toString().startsWith('HTTP/1.1 429')) refused += 1
+      })
+      return socket
+    })
+    await until(() => refused === 15)
+    for (const socket of sockets) socket.destroy()
+    // Their places are free again.
+    let status = 0
+    for (let tries = 0; status !== 401 && tries < 100; tries++)
+      status = (await fetch(`http://127.0.0.1:${gateway.port}/poll`, { method: 'POST', body: '{}' })).status
+    expect(status).toBe(401)
+  })
+})
+
 describe('the rate of a user', () => {
   it('holds over all of his connections, and over a reconnect; a neighbour is not slowed', async () => {
     const { clock, pass } = standing()

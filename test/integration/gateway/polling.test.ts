@@ -111,6 +111,28 @@ describe('a polling session', () => {
     )
   })
 
+  it('what was recalled before any answer held it is never answered with its text', async () => {
+    const alice = await online('anna')
+    const stream = 'g:anna'
+    push('anna', 1, 'the text')
+    push('anna', 2, 'another')
+    const target = { seq: 1, ordinal: 1, sender: 'x', time: 1, packId: Buffer.alloc(16, 7) }
+    const recalled = {
+      type: 'MessageRecalled',
+      packId: Buffer.alloc(16, 9),
+      sender: 'x',
+      device: 'd',
+      bodyHash: 0,
+      target,
+    }
+    test.deliver({ stream, event: eventBytes({ stream, seq: 3 }, recalled as never), recipients: ['anna'] })
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const { body } = await alice.poll({ waitMs: 0 })
+    expect(seqsIn(body.frames)).toEqual([1, 2, 3])
+    expect(JSON.stringify(body.frames)).not.toContain('the text')
+    expect(JSON.stringify(body.frames)).toContain('another')
+  })
+
   it('an answer that was lost comes again until it is confirmed, and then never', async () => {
     const frank = await online('frank')
     for (const seq of [1, 2]) await push('frank', seq)
@@ -284,6 +306,9 @@ describe('abuse of polling', () => {
   it('a body over the limit is cut off with its code; a token or session in the address is worth nothing', async () => {
     const large = JSON.stringify({ frames: ['x'.repeat(limits.pollBodyBytesMax)] })
     expect(await pollOnce(url(), large)).toMatchObject({ status: 413, body: { code: 'frame_too_large' } })
+    // A login is never so large.
+    const login = JSON.stringify({ frames: ['x'.repeat(limits.pollLoginBodyBytesMax)] })
+    expect(await pollOnce(url(), login)).toMatchObject({ status: 413, body: { code: 'frame_too_large' } })
     const alice = await online('alice')
     const token = await test.token('alice')
     for (const query of [`session=${alice.session}`, `token=${token}`])

@@ -27,6 +27,7 @@ function gateway() {
   const related: string[] = []
   let gaps = 0
   let soon = 0
+  const replaced: string[] = []
   const say = (user: string | null, frame: ServerFrame): void => {
     if (frame.type === 'event') told.push(`${user} ${frame.item.kind} ${frame.item.seq}`)
     else if (frame.type === 'head') told.push(`${user} head ${frame.seq}`)
@@ -49,6 +50,8 @@ function gateway() {
         soon += 1
         this.write(connection, bytes)
       },
+      replace: (connection, before, after) =>
+        void replaced.push([connection.user, before, after].map(String).join(' ')),
     },
     rooms: { deliver: (item) => void told.push(`room ${item.conversationId} ${item.seq}`) },
     channels: {
@@ -89,7 +92,18 @@ function gateway() {
     stream,
     event: eventOf(stream, seq, payload, { time: clock.now() }).bytes,
   })
-  return { clock, connections, counters, deliver, event, unread, related, gaps: () => gaps, soon: () => soon }
+  return {
+    clock,
+    connections,
+    counters,
+    deliver,
+    event,
+    unread,
+    related,
+    gaps: () => gaps,
+    soon: () => soon,
+    replaced,
+  }
 }
 const message = happening('MessageSent', {})
 const recalled = (seq: number) => happening('MessageRecalled', { target: target(seq) })
@@ -128,6 +142,16 @@ describe('a delivery', () => {
     await clock.advance(2 * CROWDING_WINDOW_MS)
     flood()
     expect(soon()).toBe(before + 200)
+  })
+
+  it('of a recall takes the text back from what has not left yet', () => {
+    const { connections, deliver, event, replaced } = gateway()
+    for (const user of ['ann', 'bob']) connect(connections, user)
+    const said = happening('MessageSent', { content: Buffer.from('{"text":"the text"}') })
+    deliver({ ...event(1, said), recipients: ['ann', 'bob'] })
+    deliver({ ...event(2, recalled(1)), recipients: ['ann', 'bob'] })
+    expect(replaced.map((text) => text.split(' ')[0])).toEqual(['ann', 'bob'])
+    for (const text of replaced) expect(text.match(/the text/g)?.length).toBe(1)
   })
 
   it('to an observer reaches no member, and those of his connections alone whose token gives the right', () => {

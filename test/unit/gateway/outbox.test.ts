@@ -89,3 +89,16 @@ test('a connection that is closed meanwhile gets nothing', () => {
   timePasses()
   expect(writes).toEqual([])
 })
+
+test('what was taken back before it left is not sent', () => {
+  const { outbox, connection, writes, endTurn } = setUp()
+  const [said, recalled] = [Buffer.from('text'), Buffer.from('no text')]
+  outbox.write(connection, Buffer.from('a'))
+  outbox.writeSoon(connection, said)
+  outbox.replace(connection, said, recalled)
+  endTurn()
+  expect(writes).toEqual([['a', 'no text']])
+  outbox.replace(connection, said, recalled)
+  endTurn()
+  expect(writes.length).toBe(1)
+})

@@ -146,6 +146,17 @@ describe('presence', () => {
     expect(heard()).toEqual([])
   })
 
+  it('is told no more after unsubscribing while the subscription was still being read', async () => {
+    const { clock, here, subscribe, heard, presence } = gateway()
+    const reading = subscribe(['bob'])
+    await subscribe([], ['bob'])
+    await reading
+    heard()
+    here('bob', 'phone')
+    await clock.advance(3_000)
+    expect([heard(), presence.watched()]).toEqual([[], 0])
+  })
+
   it('ends with a friendship and begins with one', async () => {
     const { clock, elsewhere, friends, subscribe, heard, presence } = gateway()
     await elsewhere('bob', 'phone')
