@@ -1,5 +1,6 @@
 /** `npm run at -- TIME …`: the past, from the archive or from the log. */
 import { Command, InvalidArgumentError } from 'commander'
+import { openReadStores } from '../../infra/read-stores.ts'
 import { createProgress, grouped, table } from '../../infra/terminal.ts'
 import { runTool, ToolError } from '../../infra/tool.ts'
 import { checkTime, conversationAt, iso, listAt, rosterAt, unreadAt, type Where } from './at.ts'
@@ -56,7 +57,7 @@ await runTool(command, async (tool) => {
         ...{ store: tool.store('at'), partitions: tool.config.partitions, signal: tool.signal },
         progress: (done, of) => progress.show(`reading the log: ${grouped(done)} of at most ${grouped(of)}`),
       })
-    : archivePast(tool.clickhouse())
+    : archivePast((await openReadStores(tool)).clickhouse)
   const where: Where = { past, time }
   await checkTime(where, tool.clock.now())
   const last = (await past.times())?.last ?? 0

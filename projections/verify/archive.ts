@@ -121,11 +121,9 @@ export async function locate(
   let generation = -1
   let next = 0
   let wrong = 0
-  const byStream = new Map<string, number>()
 
   function report(kind: 'archive-missing' | 'archive-extra' | 'archive-bytes', row: Row, more = ''): void {
     wrong += 1
-    byStream.set(row.stream, (byStream.get(row.stream) ?? 0) + 1)
     find(kind, `${row.stream} seq ${row.seq} (partition ${partition}, source ${row.source})${more}`)
   }
 

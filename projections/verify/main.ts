@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { createLogger } from '../../infra/log.ts'
 import { createMetrics } from '../../infra/metrics.ts'
+import { openReadStores } from '../../infra/read-stores.ts'
 import { startReport } from '../../infra/role-report.ts'
 import { createProgress, grouped } from '../../infra/terminal.ts'
 import { runTool, type Tool, ToolError } from '../../infra/tool.ts'
@@ -15,6 +16,8 @@ interface Flags {
   readonly sample: number
   readonly packIds: number
   readonly wait: number
+  readonly live?: string
+  readonly archive?: string
   readonly watch: boolean
   readonly every: number
 }
@@ -47,6 +50,8 @@ const command = new Command('verify')
   )
   .option('--pack-ids <n>', 'newest packIds remembered per partition, 32 to 64 bytes each', count, 4_000_000)
   .option('--wait <seconds>', 'longest wait for read models that trail', count, 60)
+  .option('--live <name>', 'compare this namespace of the Redis projections (default: the active one)')
+  .option('--archive <name>', 'compare this namespace of the archive (default: the active one)')
   .option('--watch', 'go on with what comes, and export metrics on LONGWIRE_METRICS_PORT', false)
   .option('--every <seconds>', 'with --watch: pause between rounds', count, 30)
 
@@ -58,13 +63,12 @@ await runTool(command, async (tool) => {
   if (beyond !== undefined)
     throw new ToolError(`--partitions: there is no partition ${beyond}; they are 0 to ${partitions - 1}`)
   const progress = createProgress(process.stderr)
-  const redis = tool.redis('verify')
-  await redis.ready(5_000)
+  const stores = await openReadStores(tool, { live: flags.live, archive: flags.archive })
   const began = new Map<string, number>()
   const verifier = await createVerifier({
     store: tool.store('verify'),
-    redis,
-    clickhouse: tool.clickhouse(),
+    redis: await stores.redis(),
+    clickhouse: stores.clickhouse,
     partitions,
     generation: tool.config.generation,
     clock: tool.clock,
