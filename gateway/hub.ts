@@ -14,7 +14,6 @@ import { type Connection, type Connections, mayObserve, type Origin, type Socket
 import type { Counters } from './counters.ts'
 import { frameCodecs } from './frames/codecs.ts'
 import { type FrameCodec, type Subprotocol, unreadable } from './frames/frame-codec.ts'
-import { createGate } from './gate.ts'
 import type { Kicks } from './kicks.ts'
 import type { Ledger } from './ledger.ts'
 import type { LoginHook } from './login-hook.ts'
@@ -30,6 +29,7 @@ import type { Effect, Input } from './session-types.ts'
 import type { Revocations } from './tokens/revocations.ts'
 import type { TokenVerifier } from './tokens/verdict.ts'
 import { networkOf } from './transports/addresses.ts'
+import { createTurns } from './turns.ts'
 import type { Typing } from './typing.ts'
 import type { Wheel } from './wheel.ts'
 import { createWheel, TICK_MS } from './wheel.ts'
@@ -90,16 +90,27 @@ export function createHub(options: HubOptions): Hub {
   const { clock, connections, counters, outbox, quotas } = options
   const wheel: Wheel = createWheel(clock, tick)
   const resyncTicksMax = Math.max(1, Math.round(limits.spreadMsMax / TICK_MS))
-  const gate = createGate<Connection>(limits.loginsAtOnceMax, limits.loginsWaitingMax)
-  /** Ends of the turns of those inside. */
-  const turns = new Map<Connection, () => void>()
+  const turns = createTurns(clock)
   let opened = 0
 
   function input(connection: Connection, given: Input): void {
     if (connection.session.phase === 'closed') return
-    const { session, effects } = step(connection.session, given, clock.now(), options.settings)
-    connection.session = session
-    for (const effect of effects) run(connection, effect)
+    try {
+      const { session, effects } = step(connection.session, given, clock.now(), options.settings)
+      connection.session = session
+      for (const effect of effects) run(connection, effect)
+    } catch (error) {
+      defect(connection, error)
+    }
+  }
+
+  /** Whatever one client sends, and whatever was awaited for it, must not end the connections of all others. */
+  function defect(connection: Connection, error: unknown): void {
+    options.log.error({ err: error }, 'a connection met a defect')
+    if (connection.session.phase === 'closed') return
+    const told = { reconnectAfterMs: null, kickedBy: null, challenge: null }
+    send(connection, { type: 'bye', code: 'internal', message: codes.internal.text, ...told })
+    close(connection, 'internal')
   }
 
   function take(connection: Connection, bytes: Buffer): void {
@@ -180,25 +191,10 @@ export function createHub(options: HubOptions): Hub {
 
   /** Logins cost most of all: in a storm they take turns, and those who are logged in are served between them. */
   function atGate(connection: Connection, go: () => void): void {
-    const goIn = (): void => {
-      // A store that does not answer holds nobody else up: what it waits for costs this process nothing.
-      if (!turns.has(connection))
-        turns.set(
-          connection,
-          clock.after(limits.loginTurnMsMax, () => leaveGate(connection)),
-        )
-      go()
-    }
-    if (gate.pass(connection, goIn)) return
+    if (turns.take(connection, go)) return
     counters.loginsTurnedAway += 1
     const retryAfterMs = Math.round((0.2 + 0.8 * options.random()) * limits.loginsReturnMsMax)
     input(connection, { kind: 'refused', code: 'overloaded', retryAfterMs })
-  }
-
-  function leaveGate(connection: Connection): void {
-    turns.get(connection)?.()
-    turns.delete(connection)
-    gate.leave(connection)
   }
 
   function verify(connection: Connection, token: string): void {
@@ -254,7 +250,7 @@ export function createHub(options: HubOptions): Hub {
       return
     }
     // It may take long, and not of this process's time.
-    leaveGate(connection)
+    turns.end(connection)
     const { userId, device, proof } = effect
     void loginHook({ userId, ...device, ...connection.origin, proof }).then((answer) =>
       input(connection, { kind: 'asked', answer }),
@@ -286,7 +282,7 @@ export function createHub(options: HubOptions): Hub {
     await options.channelUsers.enter(userId)
     if (connection.session.phase !== 'entering') return
     counters.loggedIn += 1
-    leaveGate(connection)
+    turns.end(connection)
     connection.socket?.entered()
     options.presence.changed(userId)
     options.activity.connected(connection, connection.session.heartbeatMs)
@@ -308,7 +304,7 @@ export function createHub(options: HubOptions): Hub {
     if (connection.push) options.ledger.left(connection, connection.push, ended)
     connection.push = null
     connection.out = null
-    leaveGate(connection)
+    turns.end(connection)
     if (!connections.byId(connection.id)) return
     wheel.remove(connection)
     connections.remove(connection)
@@ -369,17 +365,7 @@ export function createHub(options: HubOptions): Hub {
       try {
         take(connection, bytes)
       } catch (error) {
-        // Whatever one client sends must not end the connections of all others.
-        options.log.error({ err: error }, 'a frame met a defect')
-        send(connection, {
-          type: 'bye',
-          code: 'internal',
-          message: codes.internal.text,
-          reconnectAfterMs: null,
-          kickedBy: null,
-          challenge: null,
-        })
-        close(connection, 'internal')
+        defect(connection, error)
       }
     },
     closed(connection) {
@@ -392,7 +378,7 @@ export function createHub(options: HubOptions): Hub {
       for (const connection of which)
         if (connection.resyncIn === 0) connection.resyncIn = 1 + Math.floor(options.random() * resyncTicksMax)
     },
-    loginsWaiting: gate.waiting,
+    loginsWaiting: turns.waiting,
     stop: () => wheel.stop(),
   }
 }

@@ -63,7 +63,8 @@ async function start(given: Config): Promise<void> {
   screen.line('WebSocket', `${host.replace(/^http/, 'ws')}/ws`)
   screen.line('OMTP', `omtp${config.tlsCertFile === undefined ? '' : 's'}://localhost:${config.omtpPort}`)
   screen.line('API', `http://${config.apiHost}:${config.apiPort}/ready, /metrics`)
-  screen.line('a token', 'npm run -s token -- alice')
+  const folder = process.env.LONGWIRE_DATA ? `LONGWIRE_DATA=${shownDir} ` : ''
+  screen.line('a token', `${folder}npm run -s token -- alice`)
   screen.line('logs', path.join(shownDir, 'logs'))
   screen.plain()
   screen.plain(`ready in ${((Date.now() - startedMs) / 1000).toFixed(1)} s. Ctrl-C stops all of it.`)

@@ -10,7 +10,7 @@ export interface Tools {
   readonly brokers: string
 }
 
-const deadlineMs = 120_000
+const deadlineMs = 300_000
 
 /** Every record of a topic, in the order of partitions and offsets. Throws when not all of them were read. */
 export async function readTopic(tools: Tools, topic: string): Promise<Raw[]> {
@@ -22,7 +22,7 @@ export async function readTopic(tools: Tools, topic: string): Promise<Raw[]> {
   for (const [partition, end] of ends) wanted += end - (begins.get(partition) ?? 0)
   if (wanted === 0) return []
   const records: Raw[] = []
-  const args = ['--topic', topic, '--from-beginning', '--timeout-ms', '15000']
+  const args = ['--topic', topic, '--from-beginning', '--timeout-ms', '60000']
   for (const property of ['timestamp', 'partition', 'offset', 'key'])
     args.push('--property', `print.${property}=true`)
   for (const side of ['key', 'value'])
