@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { activityRows } from '../../../projections/activity/project.ts'
+import { sections } from '../../../projections/analytics/sections.ts'
 import {
   analyticsDatabaseOf,
   analyticsViews,
@@ -10,6 +12,13 @@ import { T0 } from '../../support/commands.ts'
 import { accepted, target } from '../../support/projections/accepted.ts'
 import { startEngines } from '../../support/projections/engines.ts'
 import { sinksOn } from '../../support/projections/sinks.ts'
+
+const deployed = (file: string) =>
+  readFileSync(new URL(`../../../infra/deploy/${file}`, import.meta.url), 'utf8')
+const analystSql = deployed('clickhouse/analyst.sql')
+const dashboard = JSON.parse(deployed('grafana/longwire-archive.json')) as {
+  panels: { title: string; targets: { rawSql: string }[] }[]
+}
 
 const ANALYTICS = analyticsDatabaseOf('longwire')
 let engines: Awaited<ReturnType<typeof startEngines<true>>>
@@ -188,5 +197,42 @@ describe('the views for analysts', () => {
     expect(await rowsOf('timeliness')).toHaveLength(1)
     await createAnalyticsViews(engines.clickhouse, 'longwire', ANALYTICS)
     expect(await rowsOf('messages')).toHaveLength(3)
+  })
+})
+
+describe('what is delivered for analysts', () => {
+  /** What Grafana's plugin for ClickHouse makes of its macros. */
+  const asAsked = (sql: string): string =>
+    sql
+      .replace(/\$__timeFilter\(([\w.]+)\)/g, '$1 >= toDateTime(0) AND $1 <= toDateTime(4000000000)')
+      .replace(/\$__dateFilter\(([\w.]+)\)/g, "$1 >= toDate('1970-01-02') AND $1 <= toDate('2100-01-01')")
+
+  test('every panel of the dashboard asks for what there is', async () => {
+    for (const { title, targets } of dashboard.panels)
+      for (const { rawSql } of targets) {
+        const sql = asAsked(rawSql)
+        expect(sql, title).not.toContain('$')
+        expect((await engines.clickhouse.query(sql)).length, title).toBeGreaterThan(0)
+      }
+  })
+
+  test('the statements of the read-only user are well formed: the embedded engine has no users to try them on', async () => {
+    const statements = analystSql
+      .replace(/^--.*$/gm, '')
+      .split(';')
+      .map((text) => text.trim())
+      .filter((text) => text !== '')
+    expect(statements).toHaveLength(6)
+    for (const statement of statements) {
+      const [row] = await engines.clickhouse.query(`EXPLAIN AST ${statement}`)
+      expect(row, statement).toBeDefined()
+    }
+  })
+
+  test('every section of the command answers on the real engine', async () => {
+    for (const { name, sql } of sections) {
+      const rows = await engines.clickhouse.query<Record<string, unknown>>(sql(ANALYTICS), { days: 3_660 })
+      expect(rows.length, name).toBeGreaterThan(0)
+    }
   })
 })
