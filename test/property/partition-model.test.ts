@@ -66,6 +66,7 @@ describe('a partition under any schedule', () => {
       hole: 0,
       claim: 0,
       unreadable: 0,
+      restores: 0,
     }
     for (let seed = SEED; seed < SEED + SCHEDULES; seed++) {
       try {

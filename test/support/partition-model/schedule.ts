@@ -1,20 +1,21 @@
 /** One random life of one partition, replayed by its seed, ended by a drain with one healthy worker. */
 import { emptyFold } from '../../../processors/fold.ts'
-import { SourceGap } from '../../../processors/sequencer/owner.ts'
+import { MissedClaim, SourceGap } from '../../../processors/sequencer/owner.ts'
 import { T0 } from '../commands.ts'
 import { createRandom } from '../random.ts'
 import { createClients } from './clients.ts'
 import { type Judged, judge } from './judge.ts'
 import { createNetwork } from './network.ts'
+import { rewriteLog } from './rewriting.ts'
 import type { Variant } from './rules.ts'
 import { createShortcutWorker, type Trusted } from './shortcut.ts'
 import { createSnapshotTopic } from './snapshots.ts'
-import { type Commands, createWorker, endOf, type Worker, type World } from './worker.ts'
+import { Behind, type Commands, createWorker, endOf, type Worker, type World } from './worker.ts'
 
 const STEPS = 140
 
 /** Throws a Violation, or whatever the code under test threw, when the schedule ends wrong. */
-export function runSchedule(seed: number, variant: Variant): Judged {
+export function runSchedule(seed: number, variant: Variant): Judged & { restores: number } {
   const random = createRandom(seed)
   const network = createNetwork(random)
   const world: World = {
@@ -28,6 +29,7 @@ export function runSchedule(seed: number, variant: Variant): Judged {
   let time = T0
   let generation = variant.shortcut ? 0 : random.int(2)
   let opened = false
+  let restores = 0
   let commands: Commands = { begin: variant.shortcut || random.chance(0.8) ? 0 : random.int(50), records: [] }
   const trusted: Trusted = { snapshot: emptyFold(), committed: 0 }
 
@@ -57,8 +59,8 @@ export function runSchedule(seed: number, variant: Variant): Judged {
       const burst = 1 + random.int(10)
       for (let i = 0; i < burst; i++) worker.step()
     } catch (error) {
-      // A worker of the generation before finds im.commands renewed: its process ends.
-      if (!(error instanceof SourceGap) || worker.generation === generation) throw error
+      // A worker of the generation before finds the logs renewed: its process ends.
+      if (!isRenewal(error) || worker.generation === generation) throw error
       workers[index] = newWorker()
     }
   }
@@ -79,6 +81,11 @@ export function runSchedule(seed: number, variant: Variant): Judged {
   const openGeneration = () => {
     const planned = random.chance(0.5)
     if (planned) drain()
+    if (random.chance(0.5)) {
+      // The logs are lost, or are to have other partitions: im.events is written anew, as a generation of its own.
+      rewriteLog(world, ++generation, planned)
+      restores++
+    }
     generation++
     opened = true
     const begin = random.pick([0, endOf(commands), endOf(commands) + random.int(20)])
@@ -108,14 +115,18 @@ export function runSchedule(seed: number, variant: Variant): Judged {
   last = drain()
   while (network.pending() > 0) network.deliverOne()
   last.readAll()
-  return judge({ network, commands, world, clients, last, versioned: !variant.shortcut })
+  const judged = judge({ network, commands, world, clients, last, versioned: !variant.shortcut })
+  return { ...judged, restores }
 }
+
+const isRenewal = (error: unknown): boolean =>
+  error instanceof SourceGap || error instanceof MissedClaim || error instanceof Behind
 
 function tolerate(step: () => void) {
   try {
     step()
   } catch (error) {
-    if (!(error instanceof SourceGap)) throw error
+    if (!isRenewal(error)) throw error
   }
 }
 

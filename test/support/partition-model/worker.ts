@@ -37,6 +37,9 @@ export interface Worker {
   fold(): Fold
 }
 
+/** The log is of a later generation than this worker writes. */
+export class Behind extends Error {}
+
 export const endOf = (commands: Commands): number => commands.begin + commands.records.length
 
 export interface WorkerOptions {
@@ -53,16 +56,20 @@ export function createWorker(world: World, options: WorkerOptions): Worker {
   let inFlight = false
   let snapshot: Snapshotter | null = null
   let slot = random.int(3)
+  let isOfThisLog = true
   /** What was decided on top of what was read: only for the variant that takes snapshots of it. */
   let shadow: Fold | null = null
 
   const onSeen = (folded: Read) => {
-    if (folded.verdict === 'accept') world.seenAccepted.add(folded.offset)
+    if (folded.verdict === 'accept' && isOfThisLog) world.seenAccepted.add(folded.offset)
   }
   const read = (count: number) => {
     const from = tail.position.offset
     if (from >= network.log.length) return
+    // Who goes on in a log that was written anew may believe himself alone; what he writes there is of an older generation.
+    isOfThisLog = generation >= generationOf(network.log[0]?.value as Buffer)
     owner.fold(network.log.slice(from, from + count), onSeen)
+    if (tail.position.generation > generation) throw new Behind()
   }
 
   const claim = () => {
