@@ -42,7 +42,7 @@ export interface Ledger {
   readonly deliveries: readonly Delivered[]
 }
 
-const DELIVERIES_MAX = 25
+const DELIVERIES_MAX = 15
 const CHANGES_MAX = 50
 const MS = (column: string) => `toString(toUnixTimestamp64Milli(${column}))`
 

@@ -83,9 +83,7 @@ function hopsOf({ ways, open, ledger }: Trace): Hop[] {
 
 const commandHop = (command: Trace['open'][number], again: string): Hop => {
   const { partition, offset, bytes, reply, device, trace, time } = command
-  const from = reply
-    ? `gateway ${reply.gateway} boot ${reply.boot}, connection ${reply.connection}`
-    : 'no gateway'
+  const from = reply ? `gateway ${reply.gateway}, connection ${reply.connection}` : 'no gateway'
   return {
     name: `command${again}`,
     time,
