@@ -79,6 +79,7 @@ await runTool(command, async (tool) => {
     waitMs: flags.wait * 1_000,
     signal: tool.signal,
     progress(what, done, of) {
+      if (flags.watch) return
       const from = began.get(what) ?? tool.clock.now()
       began.set(what, from)
       const perSecond = done / Math.max(0.001, (tool.clock.now() - from) / 1_000)
@@ -118,7 +119,8 @@ async function watch(tool: Tool, verifier: Verifier, everyMs: number): Promise<n
       last = await verifier.round()
       totals.verify_rounds += 1
       const findings = totalFindings(last)
-      const line = { ...levelsOf(last), records: last.counts.records, tookMs: last.tookMs }
+      const { counts, streams, pairs, tookMs } = last
+      const line = { findings, records: counts.records, streams, pairs, tookMs }
       if (findings === 0) log.info(line, 'all is as the log says')
       else log.error({ ...line, first: firstsOf(last) }, 'something is not as the log says')
     } catch (err) {
@@ -132,21 +134,22 @@ async function watch(tool: Tool, verifier: Verifier, everyMs: number): Promise<n
   return last && totalFindings(last) > 0 ? 1 : 0
 }
 
-const levelsOf = (report: Report): Record<string, number> => ({
-  verify_findings: totalFindings(report),
-  ...Object.fromEntries(
-    (Object.keys(findingKinds) as FindingKind[]).map((kind) => [
-      `verify_${kind.replaceAll('-', '_')}`,
-      countOf(report, kind),
-    ]),
-  ),
-  verify_streams: report.streams,
-  verify_pairs: report.pairs,
-  verify_took_ms: report.tookMs,
-})
+function levelsOf(report: Report): Record<string, number> {
+  const kinds = (Object.keys(findingKinds) as FindingKind[]).map((kind) => [
+    `verify_${kind.replaceAll('-', '_')}`,
+    countOf(report, kind),
+  ])
+  return {
+    verify_findings: totalFindings(report),
+    ...Object.fromEntries(kinds),
+    verify_streams: report.streams,
+    verify_pairs: report.pairs,
+    verify_took_ms: report.tookMs,
+  }
+}
 
-const firstsOf = ({ findings }: Report): string[] =>
-  findings.flatMap((of) =>
+function firstsOf({ findings }: Report): string[] {
+  return findings.flatMap((of) =>
     of.kinds().flatMap((kind) =>
       of
         .first(kind)
@@ -154,16 +157,15 @@ const firstsOf = ({ findings }: Report): string[] =>
         .map((text) => `${kind}: ${text}`),
     ),
   )
+}
 
-const pause = ({ clock, signal }: Tool, ms: number): Promise<void> =>
-  new Promise((resolve) => {
+function pause({ clock, signal }: Tool, ms: number): Promise<void> {
+  return new Promise((resolve) => {
     const cancel = clock.after(ms, resolve)
-    signal.addEventListener(
-      'abort',
-      () => {
-        cancel()
-        resolve()
-      },
-      { once: true },
-    )
+    const stop = (): void => {
+      cancel()
+      resolve()
+    }
+    signal.addEventListener('abort', stop, { once: true })
   })
+}

@@ -87,6 +87,9 @@ export async function createVerifier(options: VerifyOptions): Promise<Verifier> 
   })
   /** What was compared of each generation, as `generation/partition`. */
   const compared = new Map<string, { readonly last: number; readonly total: Total }>()
+  /** What was wrong last time is looked at whole in each round, until it is right. */
+  const wrongPartitions = new Set<number>()
+  let wrongTables = false
   let confirmed = 0
   let rounds = 0
   let commands = 0
@@ -145,13 +148,20 @@ export async function createVerifier(options: VerifyOptions): Promise<Verifier> 
       if (!archived.has(partition)) continue
       let differs = false
       for (const of of generations) {
-        const { now, wanted, stretch } = toCompare(partition, of, partition === anew)
+        const { now, wanted, stretch } = toCompare(
+          partition,
+          of,
+          partition === anew || wrongPartitions.has(partition),
+        )
         if (wanted.count > 0) differs = !isSame(await archivedTotal(clickhouse, stretch), wanted) || differs
         rows += wanted.count
         compared.set(`${of.generation}/${partition}`, { last: of.last, total: now })
         options.progress?.('comparing the archive', rows, fold.counts.accepted)
       }
-      if (differs) await locate({ ...scanning, clickhouse }, partition, position.offset, findings.find)
+      wrongPartitions.delete(partition)
+      if (!differs) continue
+      const wrong = await locate({ ...scanning, clickhouse }, partition, position.offset, findings.find)
+      if (wrong > 0) wrongPartitions.add(partition)
     }
     return rows
   }
@@ -167,11 +177,13 @@ export async function createVerifier(options: VerifyOptions): Promise<Verifier> 
   /** All portions at first, then one by one. */
   async function checkDerived(findings: Findings) {
     const portions = await portionsOf(clickhouse)
-    const those = rounds === 0 ? Array.from({ length: portions }, (_, i) => i) : [rounds % portions]
+    const all = rounds === 0 || wrongTables
+    const those = all ? Array.from({ length: portions }, (_, i) => i) : [rounds % portions]
     for (const [i, portion] of those.entries()) {
       options.progress?.('comparing items and messages', i, those.length)
       await checkTables(clickhouse, { portion, portions }, () => sleep(settleMs), findings.find)
     }
+    wrongTables = findings.count('archive-tables') > 0
     return { portions: those.length, portionsAll: portions }
   }
 

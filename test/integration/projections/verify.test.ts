@@ -80,10 +80,10 @@ describe('what is as the log says', () => {
   test('over a random log of everything that people and sequencers do: nothing but what nobody can decode', async () => {
     const random = createRandom(7)
     const writer = logWriter(log.log.broker, log.partitions, random, plainModel())
-    for (let i = 0; i < 2_500; i++) writer.step()
+    for (let i = 0; i < 1_200; i++) writer.step()
     const report = await verify({ sample: Number.POSITIVE_INFINITY })
     expect({ ...found(report), undecodable: '' }).toEqual({ undecodable: '' })
-    expect(report.pairs).toBeGreaterThan(20)
+    expect(report.pairs).toBeGreaterThan(15)
     expect(report.counts.stale).toBeGreaterThan(0)
   })
 
@@ -212,5 +212,8 @@ describe('a fault in a read model', () => {
     log.say(pair, 'ann', send('more'))
     const later = { ...found(await verifier.round()), ...found(await verifier.round()) }
     expect(later['archive-missing']).toMatch(`${team} seq 9 (partition `)
+    // And again in each round, until it is right.
+    for (let round = 0; round < log.partitions; round++)
+      expect(found(await verifier.round())['archive-missing']).toBe(later['archive-missing'])
   })
 })
