@@ -135,6 +135,8 @@ function checkTogether(c: Parsed): void {
       `${prefix}KAFKA_REPLICATION is ${c.kafkaReplication}: the embedded Kafka is one broker; set ${prefix}KAFKA to a cluster`,
     )
   }
+  if (c.archiveColdDays > 0 && c.archiveStoragePolicy === undefined)
+    refuse(`${prefix}ARCHIVE_COLD_DAYS is ${c.archiveColdDays}: set ${prefix}ARCHIVE_STORAGE_POLICY as well`)
   const ports = [
     ['PORT', c.port],
     ['OMTP_PORT', c.omtpPort],

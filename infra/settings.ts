@@ -338,6 +338,43 @@ export const settings = {
     'a file',
     'File with the password at ClickHouse',
   ),
+  clickhouseCluster: setting(
+    'CLICKHOUSE_CLUSTER',
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/),
+    'the name of a cluster',
+    'Tables are made on this cluster of ClickHouse: replicated, and distributed over its shards',
+    { fallbackText: 'one server' },
+  ),
+  ledgerDays: setting(
+    'LEDGER_DAYS',
+    wholeNumber(0, 36_500),
+    'days; 0 = for ever',
+    'How long the delivery ledger is kept in ClickHouse',
+    { fallback: '90' },
+  ),
+  loginDays: setting(
+    'LOGIN_DAYS',
+    wholeNumber(0, 36_500),
+    'days; 0 = for ever',
+    'The same for login records',
+    {
+      fallback: '0',
+    },
+  ),
+  archiveColdDays: setting(
+    'ARCHIVE_COLD_DAYS',
+    wholeNumber(0, 36_500),
+    'days, with LONGWIRE_ARCHIVE_STORAGE_POLICY; 0 = never',
+    'When events and messages move to the volume `cold`. They are never deleted for their age',
+    { fallback: '0' },
+  ),
+  archiveStoragePolicy: setting(
+    'ARCHIVE_STORAGE_POLICY',
+    z.string().regex(/^\w{1,64}$/),
+    'the name of a storage policy of ClickHouse with a volume `cold`',
+    'Where events and messages are stored',
+    { fallbackText: "ClickHouse's default" },
+  ),
   clickhouseTlsCaFile: setting('CLICKHOUSE_TLS_CA_FILE', text, 'a PEM file', 'Authority of ClickHouse'),
 } as const
 

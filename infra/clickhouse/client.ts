@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { ClickHouseError, createClient } from '@clickhouse/client'
+import type { ArchiveStorage } from '../../projections/archive/storage.ts'
 import type { QueryLimits } from '../../projections/ports.ts'
 import { Fault } from '../../schemas/ports.ts'
+import { onCluster } from './cluster.ts'
 
 export interface ClickHouseOptions {
   readonly url: string
@@ -10,6 +12,9 @@ export interface ClickHouseOptions {
   /** Default `default`. The database need not exist for `command('CREATE DATABASE …')` on another one. */
   readonly database?: string
   readonly tlsCaFile?: string
+  /** Definitions are made for a cluster of this name. */
+  readonly cluster?: string
+  readonly storage?: ArchiveStorage
   /** Longest wait for one request. Default 30 s. */
   readonly requestTimeoutMs?: number
 }
@@ -36,6 +41,7 @@ const idleSocketTtlMs = 2_000
 
 /** Every failure is a `Fault`; one with `retriable: false` was refused by the server and would be again. */
 export function createClickHouse(options: ClickHouseOptions): ClickHouse {
+  const { cluster } = options
   const client = createClient({
     url: options.url,
     username: options.user ?? 'default',
@@ -50,12 +56,15 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouse {
   return {
     ping: async () => (await client.ping()).success,
     command: async (query, params) => {
-      await client.command({ query, ...(params ? { query_params: params } : {}) }).catch(toFault)
+      for (const sql of cluster === undefined ? [query] : onCluster(query, cluster))
+        await client.command({ query: sql, ...(params ? { query_params: params } : {}) }).catch(toFault)
     },
     insert: async (table, rows, { dedupToken } = {}) => {
       if (rows.length === 0) return
       const settings = {
         async_insert: 0 as const,
+        // Answered when the shards have it.
+        ...(cluster === undefined ? {} : { distributed_foreground_insert: 1 as const }),
         ...(dedupToken === undefined ? {} : { insert_deduplication_token: dedupToken }),
       }
       await client
