@@ -11,7 +11,7 @@ import { partitions } from './settings.ts'
 type Sleep = (ms: number) => Promise<void>
 
 /** Under the broker's limit of a record, with its key. */
-const LARGE_BYTES = 1_000_000
+const LARGE_BYTES = 900_000
 
 /** Where a record stands, as findings name it. */
 export const placeOf = (topic: string, partition: number, offset: number): string =>

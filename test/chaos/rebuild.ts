@@ -1,6 +1,6 @@
 /** Takes away everything that is built from the log, has it built anew, and compares: byte by byte, where order means nothing sorted. */
 import { createHash } from 'node:crypto'
-import { createRedis } from '../../infra/redis/client.ts'
+import { createRedis, type RedisClient } from '../../infra/redis/client.ts'
 import type { RedisCall, RedisReply } from '../../projections/ports.ts'
 import type { Finding } from './checker/types.ts'
 import type { Cluster } from './cluster.ts'
@@ -73,18 +73,60 @@ async function redisContents(url: string): Promise<Map<string, string>> {
     await redis.ready(5_000)
     const [found] = await redis.batch([['EVAL', 'return redis.call("KEYS", "lw:*")', 0] as never])
     const names = (found as string[]).filter((name) => !notOfTheLog.test(name)).sort()
+    const reads = await readPositions(redis, names)
     for (let at = 0; at < names.length; at += keysAtOnce) {
       const some = names.slice(at, at + keysAtOnce)
       const types = await redis.batch(some.map((name): RedisCall => ['TYPE', name]))
       const values = await redis.batch(
         some.map((name, i) => readers[String(types[i])]?.(name) ?? ['GET', name]),
       )
-      for (const [i, name] of some.entries()) contents.set(name, hashOf(String(types[i]), values[i] ?? null))
+      for (const [i, name] of some.entries())
+        contents.set(name, hashOf(String(types[i]), above(reads, name, values[i] ?? null)))
     }
   } finally {
     await redis.close()
   }
   return contents
+}
+
+/** `<user> <conversation>` → ordinal up to which he has read. */
+type Reads = ReadonlyMap<string, number>
+
+async function readPositions(redis: RedisClient, names: readonly string[]): Promise<Reads> {
+  const reads = new Map<string, number>()
+  for (const name of names) {
+    const user = /^lw:read:\{(.*)\}$/.exec(name)?.[1]
+    if (user === undefined) continue
+    const [flat] = await redis.batch([['HGETALL', name]])
+    const pairs = flat as readonly string[]
+    for (let i = 0; i + 1 < pairs.length; i += 2)
+      reads.set(`${user} ${pairs[i]}`, Number(String(pairs[i + 1]).split(':')[1]))
+  }
+  return reads
+}
+
+const ownPerChunk = 512
+
+/**
+ * Mentions and one's own messages up to what one has read are of no account, and are cleared away as it happens: what was read before
+ * they came, as in a log that is read partition by partition, is cleared away later or never.
+ */
+function above(reads: Reads, name: string, value: RedisReply): RedisReply {
+  if (!Array.isArray(value)) return value
+  const pairs = (keep: (member: string) => boolean) =>
+    value.flatMap((_, i) =>
+      i % 2 === 0 && keep(String(value[i])) ? [value[i], value[i + 1]] : [],
+    ) as string[]
+  const conversation = /^lw:men:\{(.*)\}$/.exec(name)?.[1]
+  if (conversation !== undefined)
+    return pairs((member) => {
+      const at = member.lastIndexOf(':')
+      return Number(member.slice(at + 1)) > (reads.get(`${member.slice(0, at)} ${conversation}`) ?? -1)
+    })
+  const own = /^lw:mine:\{(.*?)\}:(.*)$/.exec(name)
+  if (!own) return value
+  const read = reads.get(`${own[1]} ${own[2]}`) ?? -1
+  return pairs((chunk) => (Number(chunk) + 1) * ownPerChunk - 1 > read)
 }
 
 function hashOf(type: string, value: RedisReply): string {

@@ -3,8 +3,8 @@ import { patch } from '../broken/patch.ts'
 import { diedMark } from './died-mark.ts'
 
 /** Batches of Redis, and blocks of the archive, in one life. */
-const livesLive = 300
-const livesArchive = 30
+const livesLive = 120
+const livesArchive = 12
 
 // Each in its turn, the first one sooner or later by the process: else no store would see the second death.
 const die = (store: string, count: number): string => `
