@@ -4,7 +4,7 @@ import type { LogStore } from '../../schemas/ports.ts'
 import { topics } from '../../schemas/topics.ts'
 import { scan } from '../scan.ts'
 import type { Find } from './findings.ts'
-import { answerOf, type PartitionFold, UNKNOWN } from './fold.ts'
+import { answerOf, commandHash, type PartitionFold, UNKNOWN } from './fold.ts'
 
 /**
  * Reads im.commands up to `ends` and forgets the answers that were looked at. What is above the last source by then was never
@@ -52,7 +52,7 @@ function fits(value: Buffer | null, answer: number): boolean {
   try {
     if (!value) return true
     const { stream, sender, packId } = openCommand(value)
-    return answerOf(stream, sender, packId) === answer
+    return answerOf(commandHash(stream, sender, packId)) === answer
   } catch {
     return true
   }

@@ -6,7 +6,16 @@ import { readRecord } from '../../schemas/read.ts'
 import type { Envelope, EventPayload } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
 import type { Find } from './findings.ts'
-import { addTo, createSeen, emptySum, recordHash, type Seen, type Sum, textHash } from './fingerprints.ts'
+import {
+  addTo,
+  createSeen,
+  emptySum,
+  type Hash64,
+  recordHash,
+  type Seen,
+  type Sum,
+  textHash,
+} from './fingerprints.ts'
 import type { Sample } from './sample.ts'
 
 /** What one generation of a partition came to. */
@@ -78,11 +87,11 @@ interface Head {
 
 const SUSPECTS_MAX = 100
 
+/** Names a command within its partition. */
+export const commandHash = (stream: string, sender: string, packId: Buffer): Hash64 =>
+  textHash(`${stream} ${sender} ${packId.toString('hex')}`)
 /** What ties a record to its command, in 53 bits. */
-export const answerOf = (stream: string, sender: string, packId: Buffer): number => {
-  const { high, low } = textHash(`${stream} ${sender} ${packId.toString('hex')}`)
-  return (high & 0x1fffff) * 2 ** 32 + low
-}
+export const answerOf = ({ high, low }: Hash64): number => (high & 0x1fffff) * 2 ** 32 + low
 /** Of a record whose payload cannot be read. */
 export const UNKNOWN = -1
 
@@ -173,11 +182,11 @@ export function createFold(options: FoldOptions): LogFold {
     if (time < of.time) find('time', `${place}: ${time} after ${of.time}`)
     of.time = Math.max(of.time, time)
     const origin = payload && payload.type !== 'Claim' ? payload : null
-    if (source >= of.answersFrom)
-      of.answers[source - of.answersFrom] = origin ? answerOf(stream, origin.sender, origin.packId) : UNKNOWN
+    const command = origin && commandHash(stream, origin.sender, origin.packId)
+    if (source >= of.answersFrom) of.answers[source - of.answersFrom] = command ? answerOf(command) : UNKNOWN
     if (kind === 'rejection') counts.rejections += 1
     else if (kind === 'repeat') counts.repeats += 1
-    else event(partition, of, envelope, payload, place)
+    else event(partition, of, envelope, payload, command, place)
   }
 
   function event(
@@ -185,6 +194,7 @@ export function createFold(options: FoldOptions): LogFold {
     of: PartitionFold,
     envelope: Envelope,
     payload: EventPayload | null,
+    command: Hash64 | null,
     place: string,
   ): void {
     const { stream, seq, ordinal } = envelope
@@ -202,12 +212,8 @@ export function createFold(options: FoldOptions): LogFold {
       find('gap', `${place}: ${stream} seq ${seq} has ordinal ${ordinal}, after ${head.ordinal}`)
     head.seq = seq
     head.ordinal = ordinal
-    if (payload && payload.type !== 'Claim') {
-      const { sender } = payload
-      const packId = payload.packId.toString('hex')
-      if (of.seen.add(textHash(`${stream} ${sender} ${packId}`)) && suspects.length < SUSPECTS_MAX)
-        suspects.push({ partition, stream, sender, packId: formatPackId(payload.packId) })
-    }
+    if (command && of.seen.add(command) && suspects.length < SUSPECTS_MAX && payload && 'sender' in payload)
+      suspects.push({ partition, stream, sender: payload.sender, packId: formatPackId(payload.packId) })
     sample.apply(envelope, payload)
   }
 

@@ -11,7 +11,7 @@ import { KEEP_ALL, type Policies } from '../reads/policy.ts'
 import { scan } from '../scan.ts'
 import { archivedTotal, difference, isSame, locate, type Total, totalOf } from './archive.ts'
 import { checkTables, portionsOf } from './archive-tables.ts'
-import { caughtUp, sleepOf } from './behind.ts'
+import { type BehindOptions, caughtUp, sleepOf } from './behind.ts'
 import { checkCommands } from './commands.ts'
 import { createFindings, type Findings } from './findings.ts'
 import { createFold, type FoldCounts, type GenerationSum } from './fold.ts'
@@ -175,13 +175,19 @@ export async function createVerifier(options: VerifyOptions): Promise<Verifier> 
   }
 
   /** All portions at first, then one by one. */
-  async function checkDerived(findings: Findings) {
+  async function checkDerived(wait: BehindOptions, findings: Findings) {
+    /** What was there at the first look is then in all tables: the events of a block come last. */
+    const settled = async (): Promise<void> => {
+      await sleep(settleMs)
+      await extend()
+      await caughtUp(wait, fold.partitions, () => {})
+    }
     const portions = await portionsOf(clickhouse)
     const all = rounds === 0 || wrongTables
     const those = all ? Array.from({ length: portions }, (_, i) => i) : [rounds % portions]
     for (const [i, portion] of those.entries()) {
       options.progress?.('comparing items and messages', i, those.length)
-      await checkTables(clickhouse, { portion, portions }, () => sleep(settleMs), findings.find)
+      await checkTables(clickhouse, { portion, portions }, settled, findings.find)
     }
     wrongTables = findings.count('archive-tables') > 0
     return { portions: those.length, portionsAll: portions }
@@ -200,10 +206,11 @@ export async function createVerifier(options: VerifyOptions): Promise<Verifier> 
       confirmed = fold.suspects.length
       await confirm(scanning, suspects, fold.partitions, logFindings.find)
       const wait = { redis: options.redis, clickhouse, clock, waitMs }
+      const again = { ...wait, waitMs: Math.min(waitMs, AGAIN_MS) }
       const there = await caughtUp(wait, fold.partitions, findings.find)
       const archived = await checkArchive(there.archived, findings)
       const derived = there.archived.size === only.length && only.length === partitions
-      const tables = derived ? await checkDerived(findings) : { portions: 0, portionsAll: 0 }
+      const tables = derived ? await checkDerived(again, findings) : { portions: 0, portionsAll: 0 }
       const isIn = (stream: string) => there.live.has(partitionOf(stream, partitions))
       const served = await checkServed({
         ...{ redis: options.redis, partitions, generation: options.generation },
@@ -214,7 +221,7 @@ export async function createVerifier(options: VerifyOptions): Promise<Verifier> 
           find: findings.find,
           policies: options.policies ?? KEEP_ALL,
         },
-        caughtUp: () => caughtUp({ ...wait, waitMs: Math.min(waitMs, AGAIN_MS) }, fold.partitions, () => {}),
+        caughtUp: () => caughtUp(again, fold.partitions, () => {}),
         hasStream: isIn,
         hasUser: (user) => isIn(userStream(user)),
         progress: (done, of) => options.progress?.('comparing unread counts and timelines', done, of),
