@@ -80,8 +80,10 @@ async function redisContents(url: string): Promise<Map<string, string>> {
       const values = await redis.batch(
         some.map((name, i) => readers[String(types[i])]?.(name) ?? ['GET', name]),
       )
-      for (const [i, name] of some.entries())
-        contents.set(name, hashOf(String(types[i]), above(reads, name, values[i] ?? null)))
+      for (const [i, name] of some.entries()) {
+        const hash = hashOf(String(types[i]), above(reads, name, values[i] ?? null))
+        if (!hash.startsWith('0 of')) contents.set(name, hash)
+      }
     }
   } finally {
     await redis.close()
