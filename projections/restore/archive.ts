@@ -30,8 +30,8 @@ export interface Archive {
   /** By generation and partition. */
   stretches(): Promise<Stretch[]>
   page(partition: number, after: PageAfter, max: number): Promise<ArchivedRecord[]>
-  /** One line each; empty: nothing is missing, doubled or changed. */
-  faults(stretches: readonly Stretch[]): Promise<string[]>
+  /** One line each; empty: nothing is missing, doubled or changed. `looked`: told after each stretch. */
+  faults(stretches: readonly Stretch[], looked?: (stretches: number) => void): Promise<string[]>
 }
 
 const FAULTS_SHOWN_MAX = 10
@@ -100,16 +100,21 @@ export function archiveIn(clickhouse: Pick<ArchivePort, 'query'>): Archive {
       return rows.map(recordOf(partition))
     },
 
-    async faults(stretches) {
+    async faults(stretches, looked) {
       const found: string[] = []
+      let done = 0
       const oldest = Math.min(...stretches.map(({ generation }) => generation))
       for (const stretch of stretches) {
         const { generation, partition, first, last, records } = stretch
         if (generation === oldest && first > 0)
           found.push(`${placeOf(stretch)}: sources 0 to ${first - 1} are missing`)
         if (records < last - first + 1) found.push(...(await holesOf(generation, partition)))
+        found.push(...(await changedIn(generation, partition)))
+        looked?.(++done)
       }
-      return [...found, ...(await changed()), ...(await brokenStreams())]
+      for (const partition of new Set(stretches.map((one) => one.partition)))
+        found.push(...(await brokenStreamsOf(partition)))
+      return found
     },
   }
 
@@ -130,26 +135,26 @@ export function archiveIn(clickhouse: Pick<ArchivePort, 'query'>): Archive {
   }
 
   /** Bytes that are not those that were inserted. */
-  async function changed(): Promise<string[]> {
-    const rows = await clickhouse.query<Record<'generation' | 'partition' | 'source_' | 'stream', string>>(
-      `SELECT generation, partition, toString(source) AS source_, stream FROM events FINAL
-       WHERE record_hash != ${HASH} LIMIT {max:UInt32}`,
-      { max: FAULTS_SHOWN_MAX },
+  async function changedIn(generation: number, partition: number): Promise<string[]> {
+    const rows = await clickhouse.query<Record<'source_' | 'stream', string>>(
+      `SELECT toString(source) AS source_, stream FROM events FINAL
+       WHERE generation = {generation:UInt32} AND partition = {partition:UInt32} AND record_hash != ${HASH} LIMIT {max:UInt32}`,
+      { generation, partition, max: FAULTS_SHOWN_MAX },
     )
     return rows.map(
-      ({ generation, partition, source_, stream }) =>
-        `${placeOf({ generation: Number(generation), partition: Number(partition) })}, source ${source_} (${stream}): its bytes have changed since they were archived`,
+      ({ source_, stream }) =>
+        `${placeOf({ generation, partition })}, source ${source_} (${stream}): its bytes have changed since they were archived`,
     )
   }
 
-  /** Streams whose seqs are not 1, 2, 3 and so on, each once. */
-  async function brokenStreams(): Promise<string[]> {
+  /** Streams whose seqs are not 1, 2, 3 and so on, each once. A stream is in one partition, whatever the generation. */
+  async function brokenStreamsOf(partition: number): Promise<string[]> {
     const rows = await clickhouse.query<Record<'stream' | 'n' | 'first' | 'last', string>>(
       `SELECT stream, toString(count()) AS n, toString(min(seq)) AS first, toString(max(seq)) AS last FROM events FINAL
-       WHERE kind = 'event' GROUP BY stream
+       WHERE partition = {partition:UInt32} AND kind = 'event' GROUP BY stream
        HAVING min(seq) != 1 OR count() != max(seq) OR sum(seq) != intDiv(max(seq) * (max(seq) + 1), 2)
        ORDER BY stream LIMIT {max:UInt32}`,
-      { max: FAULTS_SHOWN_MAX },
+      { partition, max: FAULTS_SHOWN_MAX },
     )
     return rows.map(
       ({ stream, n, first, last }) => `${stream}: ${n} events with seqs from ${first} to ${last}`,

@@ -2,11 +2,12 @@
 import { userInfo } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import { archivesIn } from '../../infra/clickhouse/archives.ts'
+import { type ClickHouse, createClickHouse } from '../../infra/clickhouse/client.ts'
 import { createProgress, grouped } from '../../infra/terminal.ts'
 import { runTool, type Tool, ToolError } from '../../infra/tool.ts'
 import { archiveIn } from './archive.ts'
 import { startAfresh } from './fresh.ts'
-import { type Restored, RestoreRefused, restore } from './restore.ts'
+import { type Phase, type Restored, RestoreRefused, restore } from './restore.ts'
 
 interface Options {
   readonly partitions?: number
@@ -14,8 +15,14 @@ interface Options {
   readonly from?: string
 }
 
+const QUERY_MS_MAX = 900_000
 const by = userInfo().username
-const PHASES = { compare: 'comparing with im.events', write: 'writing im.events', verify: 'reading it back' }
+const PHASES: Readonly<Record<Phase, string>> = {
+  check: 'looking at the archive',
+  compare: 'comparing with im.events',
+  write: 'writing im.events',
+  verify: 'reading it back',
+}
 
 function partitionsOf(text: string): number {
   const count = Number(text)
@@ -42,7 +49,7 @@ async function run(tool: Tool, command: Command): Promise<number> {
       store: tool.store('restore'),
       clock: tool.clock,
       candidates: () => archivesIn(tool.clickHouseOptions),
-      archiveIn: (database) => archiveIn(tool.clickhouse(database)),
+      archiveIn: (database) => archiveIn(openArchive(tool, database)),
       database: from ?? null,
       generation: tool.config.generation,
       partitions: partitions ?? tool.config.partitions,
@@ -64,6 +71,13 @@ async function run(tool: Tool, command: Command): Promise<number> {
     if (err instanceof RestoreRefused) throw new ToolError(err.message)
     throw err
   }
+}
+
+/** Whole partitions are gone through by one query. */
+function openArchive(tool: Tool, database: string): ClickHouse {
+  const clickhouse = createClickHouse({ ...tool.clickHouseOptions, database, requestTimeoutMs: QUERY_MS_MAX })
+  tool.atEnd(() => clickhouse.close())
+  return clickhouse
 }
 
 async function freshNamespaces(tool: Tool, generation: number): Promise<void> {

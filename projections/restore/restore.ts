@@ -26,6 +26,9 @@ export interface Candidate {
   readonly generation: number
 }
 
+/** What is being done; `check` counts stretches, the others records. */
+export type Phase = 'check' | 'compare' | 'write' | 'verify'
+
 export interface RestoreOptions {
   readonly store: LogStore
   readonly clock: Clock
@@ -43,7 +46,7 @@ export interface RestoreOptions {
   /** Makes the read models of the new logs be built afresh, beside those of the old. */
   readonly startAfresh: (generation: number) => Promise<void>
   readonly say: (line: string) => void
-  readonly progress: (phase: 'compare' | 'write' | 'verify', done: number, of: number) => void
+  readonly progress: (phase: Phase, done: number, of: number) => void
   readonly signal?: AbortSignal
 }
 
@@ -143,14 +146,14 @@ const isNewer = (one: Candidate, than: Candidate): boolean =>
   one.generation > than.generation || (one.generation === than.generation && one.records > than.records)
 
 /** A log with holes would be a log of which nothing that is promised holds: who may read, what is unread, which seq is next. */
-async function sound(archive: Archive, { generation }: RestoreOptions): Promise<Stretch[]> {
+async function sound(archive: Archive, { generation, progress }: RestoreOptions): Promise<Stretch[]> {
   const stretches = await archive.stretches()
   const newest = stretches.reduce((max, one) => Math.max(max, one.generation), 0)
   if (newest > generation)
     throw new RestoreRefused(
       `LONGWIRE_GENERATION is ${generation}, but the archive's newest records are of generation ${newest}: set it to ${newest}`,
     )
-  const faults = await archive.faults(stretches)
+  const faults = await archive.faults(stretches, (done) => progress('check', done, stretches.length))
   if (faults.length > 0)
     throw new RestoreRefused(
       `the archive is not whole, and nothing was changed:\n${lines(faults)}\nput the missing rows back into \`events\` from a backup or another copy of the archive, and run this again`,

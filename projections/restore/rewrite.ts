@@ -6,6 +6,7 @@ import { claimRecord } from '../../processors/sequencer/owner.ts'
 import { type Position, START } from '../../schemas/accept.ts'
 import { sealEnvelope } from '../../schemas/codec.ts'
 import { partitionOf } from '../../schemas/ids.ts'
+import { limits } from '../../schemas/limits.ts'
 import { type Appender, Fault, type LogStore, type NewRecord } from '../../schemas/ports.ts'
 import { readRecord } from '../../schemas/read.ts'
 import { topics } from '../../schemas/topics.ts'
@@ -48,7 +49,9 @@ interface Target {
 }
 
 const BATCH_RECORDS = 1_000
-const BATCH_BYTES = 400_000
+const BATCH_BYTES_MAX = 400_000
+/** On their way of all partitions together: below what an appender takes. */
+const BATCHES_BYTES = limits.appendBufferBytesMax / 2
 /** Held of all partitions together, roughly. */
 const PAGES_BYTES = 48_000_000
 const PAGE_RECORDS_MAX = 5_000
@@ -61,6 +64,7 @@ const APPEND_MS_MAX = 30_000
 export async function rewrite(options: RewriteOptions): Promise<Rewritten> {
   const { store, generation, partitions, signal } = options
   const batchMax = options.batchRecordsMax ?? BATCH_RECORDS
+  const bytesMax = Math.min(BATCH_BYTES_MAX, BATCHES_BYTES / partitions)
   const appender = await store.appender('restore', { failQueuedOnError: true, timeoutMs: APPEND_MS_MAX })
   try {
     const targets = await claimAll(appender, options)
@@ -79,7 +83,7 @@ export async function rewrite(options: RewriteOptions): Promise<Rewritten> {
         const value = sealEnvelope(envelope)
         target.waiting.push({ key: record.stream, value })
         target.bytes += value.length
-        if (target.waiting.length >= batchMax || target.bytes >= BATCH_BYTES)
+        if (target.waiting.length >= batchMax || target.bytes >= bytesMax)
           await send(appender, partition, target)
       }
       records += chunk.length
