@@ -14,7 +14,7 @@ export async function archivesIn(options: ClickHouseOptions): Promise<FoundArchi
   try {
     const found = await root.query<{ database: string }>(
       `SELECT database FROM system.tables
-       WHERE name = 'events' AND (database = {base:String} OR startsWith(database, concat({base:String}, '_')))`,
+       WHERE name = 'events' AND engine NOT LIKE '%View' AND (database = {base:String} OR startsWith(database, concat({base:String}, '_')))`,
       { base },
     )
     return await Promise.all(
