@@ -5,6 +5,7 @@ import { benchGroups, type GroupsFlags } from './groups/run.ts'
 import { benchIsolation, type IsolationFlags } from './isolation/run.ts'
 import { benchOffline, type OfflineFlags } from './offline/run.ts'
 import { benchRates, type RatesFlags } from './rates.ts'
+import { benchReplay, type ReplayFlags } from './replay/run.ts'
 import { benchRooms, type RoomsFlags } from './rooms/run.ts'
 import { benchSlow, type SlowFlags } from './slow/run.ts'
 import { benchStorm, type StormFlags } from './storm/run.ts'
@@ -100,6 +101,14 @@ program
   .option('--limit <n>', 'messages in a page', positive, 30)
   .action(async (flags: ArchiveFlags) => {
     process.exitCode = await benchArchive(flags)
+  })
+program
+  .command('replay')
+  .description('How fast the log is folded into Redis and into the archive; on engines of its own.')
+  .option('--events <n>', 'events in the log', positive, 200_000)
+  .option('--only <name>', 'nothing (reading and decoding alone), live or archive')
+  .action(async (flags: ReplayFlags) => {
+    process.exitCode = await benchReplay(flags)
   })
 program
   .command('offline')

@@ -57,6 +57,7 @@ export function callsFor(records: readonly Accepted[], options: CallsOptions): L
   const items = new Map<string, RedisArg[]>()
   const own = new Map<string, RedisArg[]>()
   const rest: RedisCall[] = []
+  const reads = new Map<string, ReadWrite>()
   for (const record of records) {
     for (const write of directory.project(record)) directoryCalls(write, first)
     // By age alone: where a stream's messages end by their number is not known here, and is a matter of the timeline's length.
@@ -93,12 +94,13 @@ export function callsFor(records: readonly Accepted[], options: CallsOptions): L
         const args = own.get(key)
         if (args) args.push(write.ordinal)
         else own.set(key, [write.ordinal])
-      } else inboxCalls(write, rest)
+      } else if (write.kind === 'read') addRead(write, reads)
+      else inboxCalls(write, rest)
     }
   }
   const streams = [...items.keys()]
   const then: RedisCall[] = [...own].map(([key, args]) => ({ script: addOwn, keys: [key], args }))
-  then.push(...rest)
+  then.push(...rest, ...readCalls([...reads.values()]))
   for (const stream of streams)
     then.push({
       script: appendItems,
@@ -167,22 +169,41 @@ const factArgs = (fact: Fact): RedisArg[] => [
   limits.membershipFactsMax,
 ]
 
-function inboxCalls(write: Exclude<InboxWrite, { kind: 'own' }>, into: RedisCall[]): void {
+type ReadWrite = Extract<InboxWrite, { kind: 'read' }>
+
+/** Of one user's marks in one conversation only the furthest counts. */
+function addRead(write: ReadWrite, into: Map<string, ReadWrite>): void {
+  const key = `${write.user} ${write.conversationId}`
+  const was = into.get(key)
+  if (was === undefined || was.seq < write.seq) into.set(key, write)
+}
+
+function readCalls(reads: readonly ReadWrite[]): RedisCall[] {
+  const calls: RedisCall[] = []
+  const readers = new Map<string, RedisArg[]>()
+  for (const { user, conversationId, seq, ordinal } of reads) {
+    calls.push({
+      script: markRead,
+      keys: [keys.reads(user), keys.own(user, conversationId)],
+      args: [conversationId, seq, ordinal],
+    })
+    calls.push([
+      'ZREMRANGEBYLEX',
+      keys.mentions(conversationId),
+      `[${user}:`,
+      `[${user}:${ordinalText(ordinal)}`,
+    ])
+    const known = readers.get(conversationId)
+    if (known) known.push(seq, user)
+    else readers.set(conversationId, [seq, user])
+  }
+  for (const [conversationId, args] of readers)
+    calls.push(['ZADD', keys.readers(conversationId), 'GT', ...args])
+  return calls
+}
+
+function inboxCalls(write: Exclude<InboxWrite, { kind: 'own' | 'read' }>, into: RedisCall[]): void {
   switch (write.kind) {
-    case 'read':
-      into.push({
-        script: markRead,
-        keys: [keys.reads(write.user), keys.own(write.user, write.conversationId)],
-        args: [write.conversationId, write.seq, write.ordinal],
-      })
-      into.push(['ZADD', keys.readers(write.conversationId), 'GT', write.seq, write.user])
-      into.push([
-        'ZREMRANGEBYLEX',
-        keys.mentions(write.conversationId),
-        `[${write.user}:`,
-        `[${write.user}:${ordinalText(write.ordinal)}`,
-      ])
-      return
     case 'recalled':
       into.push(['ZADD', keys.recalled(write.conversationId), write.ordinal, write.ordinal])
       into.push([

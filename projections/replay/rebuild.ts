@@ -56,7 +56,10 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   const { store, clock, logger, signal, window } = options
   const startedMs = clock.now()
   const behind = new Set<number>()
-  const sink = window ? windowed(options.sink, window, behind) : options.sink
+  let applied = 0
+  const sink = within(options.sink, window ?? null, behind, (records) => {
+    applied += records
+  })
   const group = `replay-${randomBytes(6).toString('hex')}`
   const { promise: failed, reject } = Promise.withResolvers<never>()
   // Awaited by race below; it may come before.
@@ -101,7 +104,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
         done += Math.min(end, at ?? 0)
         if (!behind.has(partition) && (at === null || at < end)) reached = false
       }
-      const progress = { done, total, applied: reader.stats().applied }
+      const progress = { done, total, applied }
       options.onProgress?.(progress)
       const isFresh = clock.now() - notedAt <= END_MS_MAX
       if (reached && (isFresh || window?.until)) return progress
@@ -133,19 +136,24 @@ const unknownSchema = (partition: number, offset: number, detail: string): Fault
     { retriable: false },
   )
 
-/** Hands on what lies within; positions move all the same. */
-function windowed(sink: Sink, window: Window, behind: Set<number>): Sink {
+/** Hands on what lies within, and counts it; positions move all the same. */
+function within(
+  sink: Sink,
+  window: Window | null,
+  behind: Set<number>,
+  count: (records: number) => void,
+): Sink {
   return {
-    ...sink,
     begin: (...args) => sink.begin(...args),
-    apply(partition: number, records: readonly Accepted[], next: Position) {
+    async apply(partition: number, records: readonly Accepted[], next: Position) {
       const last = records.at(-1)
-      if (last && isBehind(window, placeOf(last))) behind.add(partition)
-      return sink.apply(
-        partition,
-        records.filter((record) => isWithin(window, placeOf(record))),
-        next,
-      )
+      const some = window ? records.filter((record) => isWithin(window, placeOf(record))) : records
+      const result = await sink.apply(partition, some, next)
+      if (result === 'applied') count(some.length)
+      if (window && last && isBehind(window, placeOf(last))) behind.add(partition)
+      return result
     },
+    tick: () => sink.tick(),
+    release: (partition) => sink.release(partition),
   }
 }
