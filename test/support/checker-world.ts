@@ -210,8 +210,8 @@ export function soundWorld(): World {
   return world
 }
 
-export const kindsOf = (world: World): FindingKind[] => {
-  const evidence: Evidence = { schemas, ...world }
+export const kindsOf = (world: World, poison: readonly string[] = []): FindingKind[] => {
+  const evidence: Evidence = { schemas, ...world, poison }
   return [...new Set(check(evidence).findings.map((finding) => finding.kind))].sort()
 }
 

@@ -1,6 +1,7 @@
 /** The checker must find each kind of fault when it is planted in a history that is otherwise sound. */
 import { expect, test } from 'vitest'
-import type { CommandPayload } from '../../schemas/records.ts'
+import { seal } from '../../schemas/avro.ts'
+import { type CommandPayload, type DeadLetter, records } from '../../schemas/records.ts'
 import { check } from '../chaos/checker/check.ts'
 import { hashOfText } from '../chaos/checker/log.ts'
 import { parseLine } from '../chaos/checker/raw.ts'
@@ -222,4 +223,36 @@ test('a line of the console consumer gives back every byte', () => {
   expect(parseLine('t', line)).toMatchObject({ time: 17, partition: 3, offset: 42, value: expected })
   expect(parseLine('t', 'CreateTime:1\tPartition:0\tOffset:0\tnull\tnull').value).toBeNull()
   expect(() => parseLine('t', 'Processed a total of 3 messages')).toThrow()
+})
+
+test('rubbish that the run put there is no fault, where a copy of it is among the dead letters; other rubbish is', () => {
+  const rubbish = (world: World): string => {
+    const value = Buffer.from('rubbish')
+    world.events.push(raw('im.events', world.events.length, value))
+    return `im.events 0/${world.events.length - 1}`
+  }
+  const copyOf = (world: World, place: string): void => {
+    const [topic = '', at = ''] = place.split(' ')
+    const [partition, offset] = at.split('/').map(Number)
+    const copy = {
+      topic,
+      partition,
+      offset,
+      reason: 'undecodable',
+      detail: '',
+      value: Buffer.from('rubbish'),
+    }
+    world.deadLetters.push(
+      raw('im.dead-letters', world.deadLetters.length, seal(records.DeadLetter, copy as DeadLetter)),
+    )
+  }
+  const told = soundWorld()
+  const poison = [rubbish(told)]
+  copyOf(told, poison[0] ?? '')
+  expect(check({ schemas, ...told, poison }).findings).toEqual([])
+  const uncopied = soundWorld()
+  expect(kindsOf(uncopied, [rubbish(uncopied)])).toEqual(['dead-letter'])
+  const foreign = soundWorld()
+  copyOf(foreign, rubbish(foreign))
+  expect(kindsOf(foreign)).toEqual(['dead-letter', 'undecodable'])
 })

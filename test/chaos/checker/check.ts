@@ -42,7 +42,7 @@ export function check(evidence: Evidence): Verdict {
   const changes = checkChanges(model, history)
   const unread = checkUnread(model, history)
   const archived = checkArchive(model, archive, evidence.archivedRows)
-  const dead = checkDeadLetters(schemas, deadLetters, poison)
+  const dead = checkDeadLetters(schemas, deadLetters, poison, model)
   const partitions = [...model.partitions.values()]
   const sum = (of: (at: (typeof partitions)[number]) => number) => partitions.reduce((n, at) => n + of(at), 0)
   return {
@@ -66,11 +66,12 @@ export function check(evidence: Evidence): Verdict {
   }
 }
 
-/** Nothing but rubbish is there, and of what was put into commands and events a copy of each. */
+/** Nothing but rubbish is there, and of what was put into commands and events and could not be read a copy of each. */
 function checkDeadLetters(
   schemas: Schemas,
   deadLetters: readonly Raw[],
   poison: ReadonlySet<string>,
+  { refusedRubbish }: Model,
 ): Finding[] {
   const findings: Finding[] = []
   const copied = new Set<string>()
@@ -81,7 +82,11 @@ function checkDeadLetters(
     else findings.push({ kind: 'dead-letter', detail: text })
   }
   for (const place of poison)
-    if (/^im\.(commands|events) /.test(place) && !copied.has(place))
+    if (
+      /^im\.(commands|events) /.test(place) &&
+      (refusedRubbish.get(place) ?? 'undecodable') === 'undecodable' &&
+      !copied.has(place)
+    )
       findings.push({ kind: 'dead-letter', detail: `no copy of the rubbish at ${place}` })
   return findings
 }

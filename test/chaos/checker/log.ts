@@ -49,6 +49,8 @@ export interface Model {
   /** user → conversation → the furthest mark. */
   readonly reads: Map<string, Map<string, { seq: number; ordinal: number }>>
   readonly findings: Finding[]
+  /** Place of rubbish in im.commands → code with which it was refused. */
+  readonly refusedRubbish: Map<string, string>
 }
 
 /** First 16 hex digits of SHA-256: names a body that is unique by itself. */
@@ -70,6 +72,7 @@ export function foldLog(
     streams: new Map(),
     reads: new Map(),
     findings,
+    refusedRubbish: new Map(),
   }
   const asked = readCommands(schemas, commands, poison, find)
   const first = new Map<string, Accepted>()
@@ -80,6 +83,10 @@ export function foldLog(
     if (!accepted) continue
     if (answersRubbish(asked, accepted, find)) {
       model.accepted.push(accepted)
+      model.refusedRubbish.set(
+        `im.commands ${accepted.partition}/${accepted.source}`,
+        String(accepted.row.code),
+      )
       continue
     }
     compareWithCommand(asked, accepted, find)

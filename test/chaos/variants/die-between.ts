@@ -4,11 +4,11 @@ import { diedMark } from './died-mark.ts'
 
 /** Batches of Redis, and blocks of the archive, in one life. */
 const livesLive = 120
-const livesArchive = 12
+const livesArchive = 8
 
 // Each in its turn, the first one sooner or later by the process: else no store would see the second death.
 const die = (store: string, count: number): string => `
-  globalThis.chaosLives ??= { live: ${count} + (process.pid % 40), archive: ${count} + (process.pid % 7) }
+  globalThis.chaosLives ??= { live: ${count} + (process.pid % 40), archive: ${count} + (process.pid % 5) }
   if (--globalThis.chaosLives.${store} === 0) {
     process.stderr.write('${diedMark} ${store}\\n')
     process.kill(process.pid, 'SIGKILL')
