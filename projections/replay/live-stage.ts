@@ -17,13 +17,15 @@ export interface LiveStageOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly signal?: AbortSignal
+  /** How often what differs is looked at; default as in `compareLive`. */
+  readonly looksMax?: number
 }
 
 const KEYS_PER_BATCH = 500
 const PASSES_MAX = 10
 
 export function liveStage(options: LiveStageOptions): Stage {
-  const { redis, generation, policies, clock, logger, signal } = options
+  const { redis, generation, policies, clock, logger, signal, looksMax } = options
   return {
     projection: 'live',
     replaceable: Object.keys(liveProjections),
@@ -51,6 +53,7 @@ export function liveStage(options: LiveStageOptions): Stage {
       compareLive({
         ...{ redis, active, other, clock, policies },
         ...(signal ? { signal } : {}),
+        ...(looksMax === undefined ? {} : { looksMax }),
         onProgress: (compared, different) => onProgress(`${compared} keys, ${different} to look at again`),
       }),
     async drop(namespace) {

@@ -81,7 +81,7 @@ async function platform(projection: 'live' | 'archive', seed = 1) {
   const options = { url: engines.clickhouseEngine.url, database: `of_${projection}_${seed}` }
   const stage: Stage =
     projection === 'live'
-      ? liveStage({ redis: engines.redis, generation: 0, policies: KEEP_ALL, clock, logger })
+      ? liveStage({ redis: engines.redis, generation: 0, policies: KEEP_ALL, clock, logger, looksMax: 4 })
       : archiveStage({
           open: (namespace) => createClickHouse(optionsIn(options, namespace)),
           databaseOf: (namespace) => databaseOf(options.database, namespace),
