@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 interface Kind {
@@ -9,30 +10,26 @@ interface Kind {
   readonly alone?: boolean
 }
 
-/** Of gateways on a log in memory: they wait for deadlines and heartbeats most of their time, and for nobody's processor. */
-const patient = [
-  'abuse',
-  'channels',
-  'devices',
-  'drain',
-  'gateway',
-  'half-open',
-  'omtp-abuse',
-  'omtp-tls',
-  'polling',
-  'presence',
-  'public-tls',
-  'transports',
-].map((name) => `test/integration/gateway/${name}.test.ts`)
+/**
+ * On a log in memory, with a Redis and a ClickHouse of their own where they need them: what these wait for is deadlines, heartbeats and
+ * engines, and two at a time do not disturb each other.
+ */
+const paired = [
+  'test/integration/projections/**/*.test.ts',
+  ...[
+    ...['abuse', 'channels', 'devices', 'drain', 'gateway', 'half-open', 'omtp-abuse', 'omtp-tls'],
+    ...['polling', 'presence', 'public-tls', 'transports'],
+  ].map((name) => `test/integration/gateway/${name}.test.ts`),
+]
 
 const kinds: Kind[] = [
   { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/tidy.test.ts'], timeoutMs: 20_000 },
   { name: 'property', include: ['test/property/**/*.test.ts'], timeoutMs: 600_000 },
-  { name: 'gateway', include: patient, timeoutMs: 120_000 },
+  { name: 'paired', include: paired, timeoutMs: 120_000 },
   {
     name: 'integration',
     include: ['test/integration/**/*.test.ts'],
-    exclude: patient,
+    exclude: paired,
     timeoutMs: 120_000,
     alone: true,
   },
@@ -43,6 +40,8 @@ const kinds: Kind[] = [
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/closing-line.ts'],
+    // By default one less than there are processors: of two, one would do nothing.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: kinds.map(({ name, include, exclude = [], timeoutMs, alone }, order) => ({
       test: {
         name,
