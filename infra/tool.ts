@@ -46,8 +46,8 @@ export interface ToolOptions {
 const TIMEOUT_MS = 60_000
 
 /**
- * Adds the command's own arguments to a `Command` by `define`, which answers what to do with them. Exit codes: what `run` answers;
- * 2 for bad input or settings, 3 where a service did not answer, 130 after Ctrl-C.
+ * Parses the arguments that `command` names, and runs it against the platform. Exit codes: what `run` answers; 2 for bad input or
+ * settings, 3 where a service did not answer, 130 after Ctrl-C.
  */
 export async function runTool(
   command: Command,

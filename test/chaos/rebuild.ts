@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { createRedis, type RedisClient } from '../../infra/redis/client.ts'
 import type { RedisCall, RedisReply } from '../../projections/ports.ts'
+import { query } from './checker/read-archive.ts'
 import type { Finding } from './checker/types.ts'
 import type { Cluster } from './cluster.ts'
 
@@ -146,11 +147,4 @@ async function archiveContents({ engines }: Cluster): Promise<Map<string, string
     contents.set(table, (await query(engines.clickhouse.url, sql)).trim().replace('\t', ' of '))
   }
   return contents
-}
-
-async function query(url: string, sql: string): Promise<string> {
-  const response = await fetch(url, { method: 'POST', body: sql, signal: AbortSignal.timeout(60_000) })
-  const text = await response.text()
-  if (!response.ok) throw new Error(`the archive answered ${response.status}: ${text.slice(0, 300)}`)
-  return text
 }

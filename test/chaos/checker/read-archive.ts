@@ -50,7 +50,8 @@ export async function countRows(url: string, database: string): Promise<Map<stri
   return counts
 }
 
-async function query(url: string, sql: string): Promise<string> {
+/** What the archive answers to a statement, as text. */
+export async function query(url: string, sql: string): Promise<string> {
   const response = await fetch(url, { method: 'POST', body: sql, signal: AbortSignal.timeout(deadlineMs) })
   const text = await response.text()
   if (!response.ok) throw new Error(`the archive answered ${response.status}: ${text.slice(0, 300)}`)
