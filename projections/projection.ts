@@ -27,7 +27,8 @@ export interface Projection<Write> {
 export interface Sink {
   /**
    * Takes a partition over: where to go on reading. A missing position, one of another generation or beyond the log means 0,
-   * and so does `fresh`: the stored one has turned out not to fit this log.
+   * and so does `fresh`: the stored one has turned out not to fit this log. Whether the log still holds what comes there is the
+   * reader's to see to.
    */
   begin(partition: number, range: LogRange, fresh: boolean): Promise<Position>
   /** Writes the records and then, now or soon, the position behind them. `lost`: the sink misses earlier records, begin again. */

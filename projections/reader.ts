@@ -102,10 +102,13 @@ export function createReader(options: ReaderOptions): Reader {
   async function begin(partition: number, fresh: boolean): Promise<void> {
     const of: Owned = { position: null, end: 0, committed: -1 }
     owned.set(partition, of)
-    const position = await persist(partition, of, async () =>
-      sink.begin(partition, await consumer.range(topics.events, partition), fresh),
-    )
-    if (position === null) return
+    const found = await persist(partition, of, async () => {
+      const range = await consumer.range(topics.events, partition)
+      return { first: range.begin, position: await sink.begin(partition, range, fresh) }
+    })
+    if (found === null) return
+    const { first, position } = found
+    if (position.offset < first) return crash(cutOff(name, partition, position.offset, first))
     of.position = position
     consumer.seek(topics.events, partition, position.offset)
   }
@@ -274,5 +277,13 @@ export function createReader(options: ReaderOptions): Reader {
       new Map([...owned].flatMap(([partition, { position }]) => (position ? [[partition, position]] : []))),
   }
 }
+
+/** What is gone was not read: to go on behind it would leave it out for good, and nobody would know. */
+const cutOff = (name: string, partition: number, next: number, first: number): Fault =>
+  new Fault(
+    'events_truncated',
+    `${name}: ${topics.events}/${partition} begins at ${first}, and ${next} is to be read: it must be kept for ever`,
+    { retriable: false },
+  )
 
 const reasonOf = (err: unknown): string => (err instanceof Error ? err.message : String(err))

@@ -113,8 +113,7 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
          ORDER BY generation DESC, source DESC LIMIT 1`,
         { generation, partition },
       )
-      const start = { ...START, offset: range.begin }
-      if (!row || fresh) return start
+      if (!row || fresh) return START
       const at: Position = {
         generation: Number(row.generation),
         offset: Number(row.offset_) + 1,
@@ -126,7 +125,7 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
         { partition, ...at, end: range.end },
         'the archive is ahead of the log: was the log replaced?',
       )
-      return start
+      return START
     },
     apply: (_partition, records) =>
       new Promise((resolve, reject) => {

@@ -61,7 +61,7 @@ export function liveSink(options: LiveSinkOptions): Sink {
       const from = usable
         ? stored
         : {
-            position: { ...START, offset: range.begin },
+            position: START,
             rebuildEnd: range.end,
             rebuildId: randomBytes(6).toString('hex'),
           }
