@@ -3,12 +3,12 @@
  * equal or stays different: both are written to meanwhile.
  */
 import { type Clock, Fault } from '../../schemas/ports.ts'
-import { inBatches } from '../batches.ts'
 import { KEY_PREFIX, keys, onlineKinds, prefixOf } from '../keys.ts'
 import { inNamespace } from '../namespaces/redis.ts'
-import type { RedisCall, RedisKeys, RedisPort, RedisReply } from '../ports.ts'
+import type { RedisCall, RedisKeys, RedisPort } from '../ports.ts'
 import { KEEP_ALL, keepsAll, type Policies } from '../reads/policy.ts'
 import { comparePart } from './compare-script.ts'
+import { contentsOf } from './contents.ts'
 import { type Contents, firstDifference, mentionsAbove, ownAbove, withinPolicy } from './normal.ts'
 import type { Comparison, Difference } from './report.ts'
 
@@ -93,9 +93,10 @@ export async function compareLive(options: CompareLiveOptions): Promise<Comparis
   }
 
   async function look(name: string): Promise<Difference | null> {
-    const [a, b] = await Promise.all(
-      [active, other].map((namespace) => contentsOf(inNamespace(redis, namespace), KEY_PREFIX + name)),
-    )
+    const [[a], [b]] = await Promise.all([
+      contentsOf(inNamespace(redis, active), [KEY_PREFIX + name]),
+      contentsOf(inNamespace(redis, other), [KEY_PREFIX + name]),
+    ])
     const kind = kindOf(name)
     const found = firstDifference(
       ...((await normal(kind, name, a as Contents, b as Contents)) as [Contents, Contents]),
@@ -169,25 +170,4 @@ function isCompared(name: string): boolean {
 async function readOrdinal(redis: RedisPort, user: string, conversationId: string): Promise<number> {
   const [reply] = await redis.batch([['HGET', keys.reads(user), conversationId]])
   return typeof reply === 'string' ? Number(reply.split(':')[1]) : -1
-}
-
-const readers: Readonly<Record<string, (key: string) => RedisCall>> = {
-  hash: (key) => ['HGETALL', key],
-  zset: (key) => ['ZRANGE', key, 0, -1, 'WITHSCORES'],
-  set: (key) => ['SMEMBERS', key],
-  list: (key) => ['LRANGE', key, 0, -1],
-  string: (key) => ['GET', key],
-}
-
-async function contentsOf(redis: RedisPort, key: string): Promise<Contents> {
-  const [type] = await redis.batch([['TYPE', key]])
-  const read = readers[String(type)]
-  if (!read) return new Map()
-  const [reply] = await inBatches(redis, [read(key)])
-  const values = (Array.isArray(reply) ? reply : [reply as RedisReply]).map(String)
-  if (type === 'hash' || type === 'zset')
-    return new Map(values.flatMap((value, i) => (i % 2 === 0 ? [[value, values[i + 1] ?? '']] : [])))
-  return new Map(
-    type === 'set' ? values.map((value) => [value, '']) : values.map((value, i) => [String(i), value]),
-  )
 }

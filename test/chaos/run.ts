@@ -19,7 +19,7 @@ import { startNemesis } from './nemesis.ts'
 import { checkOnline } from './online.ts'
 import { untilAtRest } from './quiesce.ts'
 import { randomOf } from './random.ts'
-import { type Contents, contentsOf, differences, takeAway } from './rebuild.ts'
+import { type Built, builtIn, differences, takeAway } from './rebuild.ts'
 import type { CrowdResult, Failpoints, Rebuilt, RunResult } from './report.ts'
 import { watchResources } from './resources.ts'
 import type { RoleKind } from './role.ts'
@@ -176,7 +176,7 @@ async function rebuild(
   { say, restMsMax = quiesceMsMax }: RunOptions,
   findings: Finding[],
 ): Promise<Rebuilt | null> {
-  const before: Contents = await contentsOf(cluster)
+  const before: Built = await builtIn(cluster)
   say(`taking ${before.keys.size} keys and ${before.tables.size} tables away, to be built anew`)
   const fromMs = performance.now()
   await takeAway(cluster)
@@ -186,7 +186,7 @@ async function rebuild(
     return null
   }
   const tookMs = performance.now() - fromMs
-  const after = await contentsOf(cluster)
+  const after = await builtIn(cluster)
   findings.push(...differences(before, after))
   return { keys: before.keys.size, tables: before.tables.size, tookMs }
 }

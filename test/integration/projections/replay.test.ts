@@ -5,9 +5,11 @@ import { createMemoryLog } from '../../../infra/memory/log.ts'
 import { inBatches } from '../../../projections/batches.ts'
 import { callsFor } from '../../../projections/live/calls.ts'
 import { liveSink } from '../../../projections/live/sink.ts'
-import type { RedisCall, RedisReply } from '../../../projections/ports.ts'
+import type { RedisCall } from '../../../projections/ports.ts'
 import type { Accepted } from '../../../projections/projection.ts'
 import { KEEP_ALL } from '../../../projections/reads/policy.ts'
+import { contentsOf } from '../../../projections/replay/contents.ts'
+import type { Contents } from '../../../projections/replay/normal.ts'
 import { type Position, START } from '../../../schemas/accept.ts'
 import { readRecord } from '../../../schemas/read.ts'
 import { topics } from '../../../schemas/topics.ts'
@@ -49,35 +51,13 @@ async function apply(records: readonly Accepted[], next: Position): Promise<void
     expect(await sink.apply(0, records.slice(at, at + 100), next)).toBe('applied')
 }
 
-const readers: Record<string, (key: string) => RedisCall> = {
-  hash: (key) => ['HGETALL', key],
-  zset: (key) => ['ZRANGE', key, 0, -1, 'WITHSCORES'],
-  set: (key) => ['SMEMBERS', key],
-  list: (key) => ['LRANGE', key, 0, -1],
-}
-
-const pairsOf = (flat: readonly RedisReply[]): string[] =>
-  flat.flatMap((_, i) => (i % 2 === 0 ? [`${flat[i]} = ${flat[i + 1]}`] : [])).sort()
-
-/** Everything that the projections keep, in a form that compares. Of one's own messages those read long ago do not count. */
-async function everything(): Promise<Map<string, unknown>> {
-  const [found] = await engines.redis.batch([['EVAL', 'return redis.call("KEYS", "lw:*")', 0] as never])
-  const names = (found as string[]).filter((name) => !/^lw:(pos|own):/.test(name)).sort()
-  const types = await inBatches(
-    engines.redis,
-    names.map((name): RedisCall => ['TYPE', name]),
-  )
-  const replies = await inBatches(
-    engines.redis,
-    names.map((name, i) => readers[String(types[i])]?.(name) ?? ['GET', name]),
-  )
-  return new Map(
-    names.map((name, i) => {
-      const reply = replies[i] as readonly RedisReply[]
-      const isPairs = types[i] === 'hash' || types[i] === 'zset'
-      return [name, isPairs ? pairsOf(reply) : types[i] === 'set' ? [...reply].sort() : reply]
-    }),
-  )
+/** Everything that the projections keep. */
+async function everything(): Promise<Map<string, Contents>> {
+  const names: string[] = []
+  for await (const found of engines.redis.keysLike('lw:*'))
+    names.push(...found.filter((name) => !/^lw:(pos|own):/.test(name)))
+  const contents = await contentsOf(engines.redis, names)
+  return new Map(names.map((name, i) => [name, contents[i] as Contents]))
 }
 
 describe.each([1, 2, 3])('over a random log (seed %i)', (seed) => {
