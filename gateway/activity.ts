@@ -77,7 +77,7 @@ export function startActivity(options: ActivityOptions): Activity {
         dropped,
         logins,
         ...part,
-        ledgerOneOf: ledger.oneOf,
+        ledgerOneOf: ledger.oneOf(now),
         ledgerDropped: ledger.dropped(),
       })
       try {

@@ -114,8 +114,10 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       return
     }
     const item = decodeItem(envelope)
-    const outgoing = item && outgoingEvent(item, options.ledger.messageOf(item, fannedAt))
     const { channel, observing, recipients } = delivery
+    const many = channel ? channels.memberCount(stream) : recipients.length
+    const now = options.clock.now()
+    const outgoing = item && outgoingEvent(item, options.ledger.messageOf(item, fannedAt, many, now))
     // Of a schema that this build does not know yet: the reads answer it.
     if (!outgoing) {
       hint(recipients, stream, seq, observing)
@@ -124,9 +126,8 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       channels.deliverUnread(stream, seq)
       return
     }
-    options.observeDeliveryMs(options.clock.now() - envelope.time)
-    const many = channel ? channels.memberCount(stream) : recipients.length
-    const soon = many > FEW && outgoing.item.targetSeq === null && crowding.note(many, options.clock.now())
+    options.observeDeliveryMs(now - envelope.time)
+    const soon = many > FEW && outgoing.item.targetSeq === null && crowding.note(many, now)
     const sent = { outgoing, sender: senderConnection(envelope), soon }
     for (const user of recipients) pushToUser(user, sent, observing)
     if (channel) {

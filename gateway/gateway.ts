@@ -29,6 +29,7 @@ import { createQuotas, defaultQuotas, type QuotaSettings } from './quotas.ts'
 import { createReading } from './reading.ts'
 import { createRegistry } from './registry.ts'
 import { createRooms } from './rooms.ts'
+import { createSampling, type LedgerSetting } from './sampling.ts'
 import { createSignals } from './signals.ts'
 import type { Revocations } from './tokens/revocations.ts'
 import type { TokenVerifier } from './tokens/verdict.ts'
@@ -43,8 +44,8 @@ export interface GatewayOptions {
   readonly windows?: Windows
   /** Default 'none'. */
   readonly devicePolicy?: DevicePolicy
-  /** The delivery ledger is of one message in so many; 0: of none. Default 1. */
-  readonly ledgerOneOf?: number
+  /** Of which messages the delivery ledger is. Default: of all. */
+  readonly ledger?: LedgerSetting
   readonly store: LogStore
   readonly online: OnlineRegistry
   readonly bus: Pick<SignalBus, 'publish' | 'listen'>
@@ -116,7 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     observeAppendMs: (ms) => metrics.observe('longwire_gateway_append_ms', ms),
   })
   const activityAppender = await store.appender('activity', { timeoutMs: limits.deliveryWriteMsMax })
-  const ledger = createLedger(options.ledgerOneOf ?? 1, counters)
+  const ledger = createLedger(createSampling(options.ledger ?? { oneOf: 1 }), counters)
   const activity = startActivity({
     appender: activityAppender,
     ...{ gatewayId, boot, ledger, counters, clock, log },

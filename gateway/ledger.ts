@@ -13,6 +13,7 @@ import type { CommandDraft } from './command-of.ts'
 import type { Connection } from './connections.ts'
 import type { Counters } from './counters.ts'
 import { acknowledge, type LedgerMessage, type PushedEvent, type PushState, type Unacked } from './push.ts'
+import type { Sampling } from './sampling.ts'
 
 /** What goes into one record of im.activity. */
 export type LedgerPart = Pick<Activity, 'messages' | 'devices' | 'pushes' | 'sends'> & {
@@ -21,10 +22,10 @@ export type LedgerPart = Pick<Activity, 'messages' | 'devices' | 'pushes' | 'sen
 }
 
 export interface Ledger {
-  /** 0: nothing is written; N: of one message in N. */
-  readonly oneOf: number
-  /** What is to be written of the pushes of this event; null: nothing. */
-  messageOf(item: Item, fannedAt: number): LedgerMessage | null
+  /** At this time 0: nothing is written; N: of one message in N. */
+  oneOf(now: number): number
+  /** What is to be written of the pushes of this event, so many; null: nothing. */
+  messageOf(item: Item, fannedAt: number, pushes: number, now: number): LedgerMessage | null
   /** The frame of a command has come. */
   sent(connection: Connection, draft: CommandDraft, now: number): void
   /** The log has it, or not. */
@@ -67,6 +68,7 @@ interface Sending {
   readonly entry: NonNullable<Connection['entry']>
   readonly transport: string
   readonly receivedAt: number
+  readonly oneOf: number
   acceptedAt: number | null
 }
 
@@ -79,7 +81,7 @@ interface SendRow extends Sending {
 const SEND_MESSAGE = fingerprintKey(commandPayloads.SendMessage.fingerprint)
 const NOTHING: LedgerPart = { messages: [], devices: [], pushes: [], sends: [], isAll: true }
 
-export function createLedger(oneOf: number, counters: Counters): Ledger {
+export function createLedger(sampling: Sampling, counters: Counters): Ledger {
   let pushes: PushRow[] = []
   let sends: SendRow[] = []
   /** Commands that are on their way, the oldest first, by packId. */
@@ -87,7 +89,7 @@ export function createLedger(oneOf: number, counters: Counters): Ledger {
   let dropped = 0
 
   /** By the last 32 bits of the packId, which are random: gateways agree on it. */
-  const isIn = (tail: number): boolean => oneOf === 1 || (oneOf > 1 && tail % oneOf === 0)
+  const isIn = (tail: number, oneOf: number): boolean => tail % oneOf === 0
 
   function hasRoom(): boolean {
     if (pushes.length + sends.length < limits.ledgerRowsMax) return true
@@ -111,21 +113,23 @@ export function createLedger(oneOf: number, counters: Counters): Ledger {
   }
 
   return {
-    oneOf,
-    messageOf(item, fannedAt) {
-      if (oneOf === 0 || item.kind !== 'message' || item.packId === null) return null
-      if (oneOf > 1 && !isIn(Number.parseInt(item.packId.slice(-8), 16))) return null
-      return { conversation: item.conversationId, seq: item.seq, time: item.time, fannedAt }
+    oneOf: (now) => sampling(0, now),
+    messageOf(item, fannedAt, pushes, now) {
+      if (item.kind !== 'message' || item.packId === null) return null
+      const oneOf = sampling(pushes, now)
+      if (oneOf === 0 || !isIn(Number.parseInt(item.packId.slice(-8), 16), oneOf)) return null
+      return { conversation: item.conversationId, seq: item.seq, time: item.time, fannedAt, oneOf }
     },
     sent({ user, entry, origin: { transport } }, { packId, schema, stream }, receivedAt) {
-      if (oneOf === 0 || !isIn(packId.readUInt32BE(12)) || !entry || user === null) return
-      if (isRoom(stream) || fingerprintKey(schema) !== SEND_MESSAGE) return
+      if (!entry || user === null || isRoom(stream) || fingerprintKey(schema) !== SEND_MESSAGE) return
+      const oneOf = sampling(1, receivedAt)
+      if (oneOf === 0 || !isIn(packId.readUInt32BE(12), oneOf)) return
       if (sending.size >= limits.ledgerSendsMax) forgetUnanswered(receivedAt)
       if (sending.size >= limits.ledgerSendsMax) return
-      sending.set(packId.toString('latin1'), { user, entry, transport, receivedAt, acceptedAt: null })
+      sending.set(packId.toString('latin1'), { user, entry, transport, receivedAt, oneOf, acceptedAt: null })
     },
     appended(packId, isDone, now) {
-      if (oneOf === 0) return
+      if (sending.size === 0) return
       const key = packId.toString('latin1')
       const found = sending.get(key)
       if (!found) return
@@ -156,7 +160,6 @@ export function createLedger(oneOf: number, counters: Counters): Ledger {
       keep(connection, { message, pushedAt, ackedAt: null, ended: 'slow_consumer', resends: 0 })
     },
     left(connection, { streams }, ended) {
-      if (oneOf === 0) return
       for (const { unacked } of streams.values())
         for (const { event, firstAt: pushedAt, resends } of unacked)
           if (event.ledger)
@@ -226,6 +229,7 @@ function partOf(
       // Its answer came first: it was in the log by then.
       acceptedMs: (row.acceptedAt ?? row.committedAt) - row.answer.time,
       committedMs: row.committedAt - row.answer.time,
+      oneOf: row.oneOf,
     })),
     isAll: isAll(pushes.length + sends.length),
   }

@@ -50,7 +50,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     heartbeatMs,
     windows: { recallMs: recallWindowMs, editMs: editWindowMs },
     devicePolicy,
-    ledgerOneOf: config.ledger,
+    ledger: config.ledger,
     store,
     online: createRedisOnlineMap(redis, namespaces),
     bus,

@@ -14,6 +14,8 @@ export interface LedgerMessage {
   readonly time: number
   /** When fan-out wrote the delivery. */
   readonly fannedAt: number
+  /** It stands for so many messages. */
+  readonly oneOf: number
 }
 
 /** One event, encoded at most once per encoding. */

@@ -168,11 +168,15 @@ export const settings = {
     'LEDGER',
     z
       .string()
-      .regex(/^(all|off|sample:[1-9]\d{0,5})$/)
-      .transform((value) => (value === 'off' ? 0 : value === 'all' ? 1 : Number(value.slice(7)))),
-    '`all`, `sample:N` (one message in N) or `off`',
+      .regex(/^(all|off|sample:[1-9]\d{0,5}|auto(:[1-9]\d{0,5})?)$/)
+      .transform((value) => {
+        const [kind, n] = value.split(':')
+        if (kind === 'auto') return { rowsPerSecMax: Number(n ?? limits.ledgerRowsPerSecondMax) }
+        return { oneOf: kind === 'off' ? 0 : Number(n ?? 1) }
+      }),
+    '`auto`, `auto:N` (of all while that is at most N rows a second, then of a sample), `all`, `sample:N` (of one message in N) or `off`',
     'Of which messages the gateways write the delivery ledger. The same for all of them',
-    { fallback: 'all' },
+    { fallback: `auto:${limits.ledgerRowsPerSecondMax}` },
   ),
   logLevel: setting('LOG_LEVEL', z.enum(logLevels), `one of ${logLevels.join(', ')}`, 'Lowest level logged', {
     fallback: 'info',

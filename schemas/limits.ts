@@ -205,6 +205,9 @@ export const limits = {
   /** Rows of the delivery ledger that a gateway keeps while the log does not answer, and those in one record of im.activity. */
   ledgerRowsMax: 100_000,
   ledgerPerRecordMax: 1_500,
+  /** Rows a second of one gateway above which `auto` takes a sample, and what a sample is of at the most. */
+  ledgerRowsPerSecondMax: 2_000,
+  ledgerOneOfMax: 65_536,
   /** Sent messages whose answer the ledger waits for, and for how long. */
   ledgerSendsMax: 20_000,
   ledgerSendMsMax: 60_000,

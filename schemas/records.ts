@@ -252,7 +252,7 @@ const activitySchema = {
         },
       },
     },
-    /** The delivery ledger is of one message in so many; 0: of none. */
+    /** The delivery ledger is of one message in so many at this time; 0: of none. */
     { name: 'ledgerOneOf', type: 'int', default: 0 },
     /** Its rows that were dropped of this boot so far, for want of room. */
     { name: 'ledgerDropped', type: 'long', default: 0 },
@@ -270,6 +270,8 @@ const activitySchema = {
             { name: 'time', type: 'long' },
             /** When fan-out wrote the delivery, by its clock. */
             { name: 'fannedAt', type: 'long' },
+            /** It stands for so many messages; 0: for ledgerOneOf. */
+            { name: 'oneOf', type: 'int', default: 0 },
           ],
         },
       },
@@ -333,6 +335,8 @@ const activitySchema = {
             { name: 'receivedMs', type: 'long' },
             { name: 'acceptedMs', type: 'long' },
             { name: 'committedMs', type: 'long' },
+            /** As that of a message above. */
+            { name: 'oneOf', type: 'int', default: 0 },
           ],
         },
       },

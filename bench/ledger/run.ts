@@ -21,7 +21,7 @@ const ROUNDS = 9
 
 /** Messages to a group of 200; each device acks after every four of them. */
 function round(oneOf: number): { cpuUs: number; bytes: number } {
-  const ledger = createLedger(oneOf, newCounters())
+  const ledger = createLedger(() => oneOf, newCounters())
   const connections = createConnections(8)
   const devices = Array.from({ length: MEMBERS }, (_, i) =>
     connect(connections, `user-${i}`, { entry: { deviceId: `device of user-${i}` } }),
@@ -38,7 +38,7 @@ function round(oneOf: number): { cpuUs: number; bytes: number } {
       packId: formatPackId(packId),
       time: seq,
     }
-    const event = outgoingEvent(item, ledger.messageOf(item, seq + 2))
+    const event = outgoingEvent(item, ledger.messageOf(item, seq + 2, MEMBERS, seq + 3))
     for (const { push: state } of devices) if (state) push(state, event, seq + 3, pushLimits)
     if (seq % 4 === 0)
       for (const device of devices) ledger.acknowledge(device, [{ conversationId: 'g:crowd', seq }], seq + 9)

@@ -42,10 +42,11 @@ export function activityRows(batch: readonly Activity[]): ActivityRows {
   }
 }
 
-function pushRows({ gateway, boot, messages, devices, pushes }: Activity): object[] {
-  const shared = messages.map(({ conversation, seq, time, fannedAt }) => {
-    return { conversation, seq, time: clickHouseTime(time), fanned_at: clickHouseTime(fannedAt) }
-  })
+function pushRows({ gateway, boot, ledgerOneOf, messages, devices, pushes }: Activity): object[] {
+  const shared = messages.map(({ conversation, seq, time, fannedAt, oneOf }) => ({
+    ...{ conversation, seq, time: clickHouseTime(time), fanned_at: clickHouseTime(fannedAt) },
+    one_of: weightOf(oneOf, ledgerOneOf),
+  }))
   const from = devices.map((device) => ({ ...deviceColumns(device), user: device.user, gateway, boot }))
   return pushes.flatMap((push) => {
     const [message, about, device] = [messages[push.message], shared[push.message], from[push.device]]
@@ -63,7 +64,7 @@ function pushRows({ gateway, boot, messages, devices, pushes }: Activity): objec
   })
 }
 
-function sendRows({ gateway, boot, devices, sends }: Activity): object[] {
+function sendRows({ gateway, boot, ledgerOneOf, devices, sends }: Activity): object[] {
   return sends.flatMap((send) => {
     const device = devices[send.device]
     if (!device) return []
@@ -79,9 +80,13 @@ function sendRows({ gateway, boot, devices, sends }: Activity): object[] {
       received_at: clickHouseTime(send.time + send.receivedMs),
       accepted_at: clickHouseTime(send.time + send.acceptedMs),
       committed_at: clickHouseTime(send.time + send.committedMs),
+      one_of: weightOf(send.oneOf, ledgerOneOf),
     }
   })
 }
+
+/** For how many messages it stands; earlier gateways told it for a record as a whole. */
+const weightOf = (oneOf: number, ofRecord: number): number => oneOf || Math.max(1, ofRecord)
 
 const deviceColumns = ({ deviceId, deviceType, transport, connection }: Activity['devices'][number]) => ({
   device_id: deviceId,

@@ -111,3 +111,8 @@ export const ledgerStatements: readonly string[] = [
     ADD COLUMN IF NOT EXISTS ledger_one_of UInt32,
     ADD COLUMN IF NOT EXISTS ledger_dropped UInt64`,
 ]
+
+/** Each row stands for so many of its kind. Rows of before said nothing: they stand for themselves. */
+export const sampledStatements: readonly string[] = ['ledger_pushes', 'ledger_sends'].map(
+  (table) => `ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS one_of UInt32 DEFAULT 1`,
+)

@@ -1,5 +1,5 @@
 /** Tables of the archive. Every release adds migrations and changes none, so that any older archive can be brought up to date. */
-import { activityStatements, ledgerStatements } from '../activity/tables.ts'
+import { activityStatements, ledgerStatements, sampledStatements } from '../activity/tables.ts'
 
 export interface Migration {
   readonly version: number
@@ -190,6 +190,7 @@ export const migrations: readonly Migration[] = [
       `INSERT INTO user_days ${USER_DAYS}`,
     ],
   },
+  { version: 6, statements: sampledStatements },
 ]
 
 /** Columns that an insert into `events` names, as the ephemeral one must be named to be given. */

@@ -206,7 +206,7 @@ export async function runSchedule(random: Random, broken: Broken = {}): Promise<
     },
     outbox: { write: shown, writeSoon: shown, replace() {} },
     rooms: { deliver() {} },
-    ledger: createLedger(0, common.counters),
+    ledger: createLedger(() => 0, common.counters),
     channels: broken.noHoles
       ? {
           ...channels,

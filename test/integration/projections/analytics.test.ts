@@ -61,7 +61,8 @@ const activity: Activity = {
       ...{ ended: null, endedAt: null, livedMs: null },
     },
   ],
-  messages: [{ conversation: HALL, seq: 3, time: T0 + 3, fannedAt: T0 + 9 }],
+  // Written before a gateway said so of each.
+  messages: [{ conversation: HALL, seq: 3, time: T0 + 3, fannedAt: T0 + 9, oneOf: 0 }],
   devices: ['ann', 'cid', 'dan', 'bob'].map(device),
   pushes: [
     { message: 0, device: 0, pushedMs: 8, ackedMs: 20, ended: null, resends: 0 },
@@ -71,7 +72,7 @@ const activity: Activity = {
   sends: [
     {
       ...{ conversation: HALL, seq: 3, packId: Buffer.alloc(16, 3), device: 3, time: T0 + 3 },
-      ...{ receivedMs: -2, acceptedMs: 1, committedMs: 7 },
+      ...{ receivedMs: -2, acceptedMs: 1, committedMs: 7, oneOf: 0 },
     },
   ],
 }
@@ -197,6 +198,57 @@ describe('the views for analysts', () => {
     expect(await rowsOf('timeliness')).toHaveLength(1)
     await createAnalyticsViews(engines.clickhouse, 'longwire', ANALYTICS)
     expect(await rowsOf('messages')).toHaveLength(3)
+  })
+})
+
+describe('the views of the ledger, where a gateway took samples', () => {
+  const at = T0 + 2 * DAY_MS
+  const hour = `hour = toStartOfHour(toDateTime(${Math.floor(at / 1_000)}, 'UTC'))`
+
+  test('weigh each row by what it stands for', async () => {
+    const message = (seq: number, oneOf: number) => {
+      return { conversation: 'g:crowd', seq, time: at, fannedAt: at + 2, oneOf }
+    }
+    const sampled: Activity = {
+      ...{ ...activity, gateway: 'g2', time: at, ledgerOneOf: 2, logins: [] },
+      messages: [message(10, 4), message(11, 1)],
+      pushes: [
+        { message: 0, device: 0, pushedMs: 8, ackedMs: 20, ended: null, resends: 0 },
+        { message: 1, device: 0, pushedMs: 8, ackedMs: 4_000, ended: null, resends: 0 },
+        { message: 0, device: 1, pushedMs: 8, ackedMs: null, ended: 'lost', resends: 0 },
+      ],
+      sends: [
+        {
+          ...{ conversation: 'g:crowd', seq: 10, packId: Buffer.alloc(16, 9), device: 3, time: at },
+          ...{ receivedMs: -2, acceptedMs: 1, committedMs: 7, oneOf: 8 },
+        },
+      ],
+    }
+    for (const [table, rows] of Object.entries(activityRows([sampled])))
+      await engines.clickhouse.insert(table, rows, { dedupToken: 'sampled' })
+    expect(
+      await rowsOf(
+        'timeliness',
+        'toInt32(pairs) AS p, toInt32(in_time) AS i, toInt32(late) AS l, toInt32(unacked) AS u, percent_in_time AS percent',
+        `WHERE ${hour}`,
+      ),
+    ).toEqual([{ p: 9, i: 4, l: 1, u: 4, percent: 44.444 }])
+    expect(
+      await rowsOf(
+        'delivery_latency',
+        'toInt32(pushes) AS pushes, acked_p50_ms AS p50, acked_p99_ms AS p99',
+        `WHERE ${hour}`,
+      ),
+    ).toEqual([{ pushes: 9, p50: 20, p99: 4_000 }])
+    const hops = await rowsOf('hop_latency', 'hop, toInt32(pushes) AS pushes', `WHERE ${hour}`)
+    // The way of message 10 from its sender is known of one in eight, the rest of it of one in four; what was not seen is in no hop.
+    expect(hops).toContainEqual({ hop: '1 client to log', pushes: 16 })
+    expect(hops).toContainEqual({ hop: '5 push to ack', pushes: 5 })
+    const coverage =
+      'toInt32(one_message_in) AS now, toInt32(one_message_in_most) AS most, toInt32(rows) AS rows, toInt32(pushes) AS pushes'
+    expect(await rowsOf('ledger_coverage', coverage, "WHERE gateway = 'g2'")).toEqual([
+      { now: 2, most: 4, rows: 3, pushes: 9 },
+    ])
   })
 })
 

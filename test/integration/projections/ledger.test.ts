@@ -30,7 +30,7 @@ const about = { gateway: 'g1', boot: 'b1', startedAt: T, time: T, stopped: false
 
 /** A message of ann to bob's two phones: one acks after 40 ms on its second connection, the other never does. */
 function wayOfOneMessage() {
-  const ledger = createLedger(1, newCounters())
+  const ledger = createLedger(() => 1, newCounters())
   const connections = createConnections(8)
   const of = (user: string, deviceId: string) => connect(connections, user, { entry: { deviceId } })
   const ann = of('ann', 'laptop')
@@ -64,7 +64,7 @@ function wayOfOneMessage() {
     T + 6,
   )
   const item = { ...hiddenItem('g:a', 7), kind: 'message' as const, packId: formatPackId(packId), time: T }
-  const event = outgoingEvent(item, ledger.messageOf(item, T + 4))
+  const event = outgoingEvent(item, ledger.messageOf(item, T + 4, 3, T + 5))
   const [broken, again, silent] = [of('bob', 'phone'), of('bob', 'phone'), of('bob', 'tablet')]
   for (const connection of [broken, again, silent]) {
     connection.push = newPushState()
@@ -97,10 +97,10 @@ test('the ledger holds one row per message and device with its times, and one pe
   }
   const since = (column: string) => `toInt32(dateDiff('millisecond', time, ${column})) AS ${column}_`
   const pushes = await engines.clickhouse.query(
-    `SELECT user, device_id, gateway, ended, ${since('fanned_at')}, ${since('pushed_at')}, ${since('acked_at')}
+    `SELECT user, device_id, gateway, ended, toInt32(one_of) AS one_of_, ${since('fanned_at')}, ${since('pushed_at')}, ${since('acked_at')}
      FROM ledger_pushes FINAL WHERE conversation = 'g:a' ORDER BY device_id`,
   )
-  const common = { user: 'bob', gateway: 'g1', fanned_at_: 4, pushed_at_: 5 }
+  const common = { user: 'bob', gateway: 'g1', fanned_at_: 4, pushed_at_: 5, one_of_: 1 }
   expect(pushes).toEqual([
     { ...common, device_id: 'phone', ended: '', acked_at_: 40 },
     { ...common, device_id: 'tablet', ended: 'lost', acked_at_: null },

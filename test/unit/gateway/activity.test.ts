@@ -31,7 +31,7 @@ function start() {
       return written.push(openActivity(value as Buffer))
     },
   }
-  const ledger = createLedger(0, counters)
+  const ledger = createLedger(() => 0, counters)
   const common = { appender, gatewayId: 'g1', boot: 'b1', ledger, counters, clock }
   const activity = startActivity({ ...common, log: silentLog })
   const login = (user: string) => {

@@ -62,7 +62,7 @@ function gateway() {
       members: () => members,
       memberCount: () => members.length,
     },
-    ledger: createLedger(0, counters),
+    ledger: createLedger(() => 0, counters),
     counters,
     clock,
     log: silentLog,

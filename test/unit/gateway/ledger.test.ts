@@ -4,6 +4,7 @@ import { newCounters } from '../../../gateway/counters.ts'
 import { createLedger } from '../../../gateway/ledger.ts'
 import { type OutgoingEvent, outgoingEvent } from '../../../gateway/outgoing.ts'
 import { newPushState, type PushLimits, push } from '../../../gateway/push.ts'
+import { createSampling, type Sampling } from '../../../gateway/sampling.ts'
 import { formatPackId } from '../../../schemas/ids.ts'
 import { hiddenItem } from '../../../schemas/item.ts'
 import { limits } from '../../../schemas/limits.ts'
@@ -31,14 +32,15 @@ const answerOf = (packId: Buffer, seq: number) => ({
   ...{ repeat: false, conflict: false },
 })
 
-function start(oneOf = 1) {
+function start(oneOf: number | Sampling = 1) {
   const counters = newCounters()
-  const ledger = createLedger(oneOf, counters)
+  const sampling = typeof oneOf === 'number' ? createSampling({ oneOf }) : oneOf
+  const ledger = createLedger(sampling, counters)
   const connections = createConnections(8)
   const events = new Map<number, OutgoingEvent>()
   const eventOf = (seq: number): OutgoingEvent => {
     const item = messageOf(seq)
-    const event = events.get(seq) ?? outgoingEvent(item, ledger.messageOf(item, 1_001 + seq))
+    const event = events.get(seq) ?? outgoingEvent(item, ledger.messageOf(item, 1_001 + seq, 1, 1_002 + seq))
     events.set(seq, event)
     return event
   }
@@ -116,6 +118,27 @@ describe('the ledger of a gateway', () => {
     expect(sends.map(({ seq }) => seq)).toEqual(messages.map(({ seq }) => seq))
   })
 
+  test('while the sample changes, each row says what it is one of, and rows so weighed come to what was pushed', () => {
+    let oneOf = 1
+    const { ledger, pushed } = start(() => oneOf)
+    const bob = pushed('bob')
+    for (let seq = 1; seq <= 192; seq++) {
+      oneOf = seq <= 64 ? 1 : seq <= 128 ? 16 : 4
+      ledger.sent(bob.connection, draftOf(packIdOf(seq)), 1_000 + seq)
+      bob.push(seq, 1_010 + seq)
+    }
+    oneOf = 2
+    for (let seq = 1; seq <= 192; seq++) ledger.committed('g:a', answerOf(packIdOf(seq), seq), 1_500)
+    bob.ack(192, 2_000)
+    const { messages, pushes, sends } = ledger.take(0)
+    expect(pushes.map(({ message }) => messages[message])).toEqual(messages)
+    for (const { seq, oneOf: of } of messages) expect(of).toBe(seq <= 64 ? 1 : seq <= 128 ? 16 : 4)
+    for (const rows of [messages, sends]) {
+      expect(rows).toHaveLength(64 + 4 + 16)
+      expect(rows.reduce((sum, { oneOf: of }) => sum + of, 0)).toBe(192)
+    }
+  })
+
   test('a send is told when it is answered: with the times of the frame, of the log and of the answer', () => {
     const { ledger, pushed } = start()
     const { connection } = pushed('ann')
@@ -136,7 +159,7 @@ describe('the ledger of a gateway', () => {
     expect(sends).toEqual([
       {
         ...{ conversation: 'g:a', seq: 1, packId: id, device: 0, time: 1_001 },
-        ...{ receivedMs: -1, acceptedMs: 3, committedMs: 8 },
+        ...{ receivedMs: -1, acceptedMs: 3, committedMs: 8, oneOf: 1 },
       },
     ])
   })

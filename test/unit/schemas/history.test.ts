@@ -57,6 +57,8 @@ const withDefaults = (schema: RecordSchema): object => ({
   ...schema,
   fields: schema.fields.map((field) => {
     if (field.type === 'boolean') return { ...field, default: false }
+    if (field.type === 'int' || field.type === 'long') return { ...field, default: 0 }
+    if ((field.type as { type?: string }).type === 'array') return { ...field, default: [] }
     return Array.isArray(field.type) && field.type[0] === 'null' ? { ...field, default: null } : field
   }),
 })

@@ -1,0 +1,55 @@
+/**
+ * Of how many messages one is to be written to the delivery ledger, by how many rows a second all of them would be. It rises at once
+ * and falls slowly. What a message is one of never depends on the message, so that rows that are counted as often as that are right
+ * on average, whatever the rate did meanwhile. Pure; time is passed in.
+ */
+import { limits } from '../schemas/limits.ts'
+
+export type LedgerSetting =
+  /** 0: none. */
+  { readonly oneOf: number } | { readonly rowsPerSecMax: number }
+
+/** Told of rows that a message would be, were it written; answers of how many messages one is. Of no rows it only answers. */
+export type Sampling = (rows: number, now: number) => number
+
+export const SAMPLING_WINDOW_MS = 1_000
+/** As long a rate stays after it was needed last. */
+export const SAMPLING_HOLD_MS = 10_000
+
+export function createSampling(setting: LedgerSetting): Sampling {
+  if ('oneOf' in setting) return () => setting.oneOf
+  const { rowsPerSecMax } = setting
+  let window = 0
+  let current = 0
+  let previous = 0
+  let oneOf = 1
+  let fallsAt = 0
+
+  return (rows, now) => {
+    const at = Math.floor(now / SAMPLING_WINDOW_MS)
+    if (at !== window) {
+      previous = at === window + 1 ? current : 0
+      current = 0
+      window = at
+    }
+    current += rows
+    const needed = oneOfFor((Math.max(current, previous) * 1_000) / SAMPLING_WINDOW_MS, rowsPerSecMax)
+    if (needed >= oneOf) {
+      oneOf = needed
+      fallsAt = now + SAMPLING_HOLD_MS
+    }
+    // By one step a window.
+    while (oneOf > needed && now >= fallsAt) {
+      oneOf /= 2
+      fallsAt += SAMPLING_WINDOW_MS
+    }
+    return oneOf
+  }
+}
+
+/** The least power of two that brings so many rows below the most there may be. */
+export function oneOfFor(rowsPerSec: number, rowsPerSecMax: number): number {
+  let oneOf = 1
+  while (oneOf < limits.ledgerOneOfMax && rowsPerSec > oneOf * rowsPerSecMax) oneOf *= 2
+  return oneOf
+}
