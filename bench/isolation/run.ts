@@ -26,7 +26,8 @@ const CONNECTIONS = 200
 const AT_ONCE = 50
 const TEXT_BYTES = 200
 const WARM_UP = { perSec: 300, seconds: 15 }
-const REST_MS = 3_000
+/** What a surge leaves behind takes some seconds to go, and must not be measured as rest. */
+const REST_MS = 8_000
 /** The disturbance begins before what is measured, and outlasts it. */
 const LEAD_MS = 2_000
 const AIM = 2
