@@ -59,7 +59,10 @@ export const codes = {
   login_timeout: { retry: 'reconnect', text: 'No login within 5 seconds.' },
   frame_timeout: { retry: 'reconnect', text: 'A frame was begun and not completed in time.' },
   heartbeat_timeout: { retry: 'reconnect', text: 'Silent for two heartbeat periods.' },
-  too_many_connections: { retry: 'never', text: 'The user has too many connections.' },
+  too_many_connections: {
+    retry: 'reconnect',
+    text: 'The user has too many connections here; close one, or connect again later.',
+  },
   slow_consumer: { retry: 'reconnect', text: 'The connection did not take or acknowledge what was pushed.' },
   draining: { retry: 'reconnect', text: 'This gateway is going down; connect to another.' },
   kicked: { retry: 'never', text: 'Another login ended this one.' },

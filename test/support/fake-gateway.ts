@@ -81,6 +81,8 @@ export interface FakeGateway {
   refuse: (userId: string, frame: CommandFrame) => string | null
   /** What this login is asked before it may go on, as JSON; null: nothing. */
   challenge: (login: Extract<ClientFrame, { type: 'login' }>) => string | null
+  /** The code that every login is refused with; null: none is. */
+  refuseLogin: () => string | null
   /** Changes that one answer of a sync looks through. */
   syncMax: number
   /** Changes up to here are not indexed any more, by stream. */
@@ -360,6 +362,11 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
         down(link, { type: 'bye', code, message: 'Prove it.', reconnectAfterMs: null, challenge })
         return
       }
+      const refused = self.refuseLogin()
+      if (refused !== null) {
+        down(link, { type: 'bye', code: refused, message: refused, reconnectAfterMs: null })
+        return
+      }
       link.userId = frame.token
       down(link, {
         type: 'welcome',
@@ -392,6 +399,7 @@ export function fakeGateway(time: VirtualTime, random: () => number): FakeGatewa
     seen: [],
     refuse: () => null,
     challenge: () => null,
+    refuseLogin: () => null,
     syncMax: 500,
     syncFloor,
     away,

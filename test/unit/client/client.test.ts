@@ -216,6 +216,22 @@ describe('a client', () => {
     expect(bob.state).toBe('online')
   })
 
+  test('comes back, ever less often, where it has too many connections, until one of them is gone', async () => {
+    const { gateway, online, time } = clientWorld(18)
+    const bob = await online('bob')
+    const logins = () => gateway.seen.filter(({ type }) => type === 'login').length
+    let isFull = true
+    gateway.refuseLogin = () => (isFull ? 'too_many_connections' : null)
+    gateway.tell('bob', { type: 'bye', code: 'too_many_connections', message: '' })
+    await time.run(60_000)
+    expect(bob.state).not.toBe('closed')
+    expect(logins()).toBeGreaterThan(5)
+    expect(logins()).toBeLessThan(60)
+    isFull = false
+    await time.run(20_000)
+    expect(bob.state).toBe('online')
+  })
+
   test('gives up connecting after the time it was given, and never before', async () => {
     const { gateway, connect, time } = clientWorld(13)
     gateway.faults = { ...noFaults, refuseConnect: 1 }
