@@ -57,12 +57,35 @@ export function codec<const S>(schema: S): Codec<Infer<S>> {
   const fingerprint = fingerprintOf(canonical)
   const header = Buffer.concat([MARKER, fingerprint])
   const resolvers = new Map<string, object>()
+
+  /** avsc's errors hold the value, which may be what people wrote; this one says only where it does not fit. */
+  function safely(written: () => Buffer, value: unknown): Buffer {
+    try {
+      return written()
+    } catch {
+      throw new TypeError(
+        `a value does not fit ${type.name ?? 'its schema'} at ${placeOf(value, false) ?? '(unknown)'}`,
+      )
+    }
+  }
+
+  function placeOf(value: unknown, noUndeclaredFields: boolean): string | null {
+    let at: string | null = null
+    type.isValid(value, {
+      noUndeclaredFields,
+      errorHook: (path) => {
+        at ??= path.join('.') || '(root)'
+      },
+    })
+    return at
+  }
+
   return {
     name: type.name ?? '',
     canonical,
     fingerprint,
-    encode: (value) => encoded(type, NO_HEADER, value),
-    seal: (value) => encoded(type, header, value),
+    encode: (value) => safely(() => encoded(type, NO_HEADER, value), value),
+    seal: (value) => safely(() => encoded(type, header, value), value),
     decode: (bytes) => type.fromBuffer(bytes) as Infer<S>,
     decodeFrom(writerCanonical, bytes) {
       let resolver = resolvers.get(writerCanonical)
@@ -72,16 +95,7 @@ export function codec<const S>(schema: S): Codec<Infer<S>> {
       }
       return type.fromBuffer(bytes, resolver as Parameters<typeof type.fromBuffer>[1], false) as Infer<S>
     },
-    invalidAt(value) {
-      let at: string | null = null
-      type.isValid(value, {
-        noUndeclaredFields: true,
-        errorHook: (path) => {
-          at ??= path.join('.') || '(root)'
-        },
-      })
-      return at
-    },
+    invalidAt: (value) => placeOf(value, true),
   }
 }
 

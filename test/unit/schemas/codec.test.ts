@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { type Codec, codec, decodeWith, open, seal, Undecodable } from '../../../schemas/avro.ts'
 import {
@@ -16,7 +17,41 @@ import { eventRecord } from '../../support/events.ts'
 
 const none = new Map<string, string>()
 const long = codec({ type: 'record', name: 'L', fields: [{ name: 'n', type: 'long' }] } as const)
+function thrown(run: () => void): Error {
+  try {
+    run()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('it was taken')
+}
 const command = commandOf('p2p:a:b', 'a', packId(T0, 1), send('hi'))
+
+describe('an error of encoding', () => {
+  test('says where the value does not fit, and holds nothing of what was written', () => {
+    const words = 'meet me at the harbour'
+    const person = codec({
+      type: 'record',
+      name: 'P',
+      fields: [
+        { name: 'notes', type: { type: 'array', items: ['null', { type: 'fixed', name: 'F', size: 2 }] } },
+      ],
+    } as const)
+    const wrong = [
+      () => person.encode({ notes: [null, words as never] }),
+      () => person.seal({ notes: [Buffer.from(words)] }),
+      () => sealCommand({ ...command, stream: { text: words } as never }),
+      () => sealCommand({ ...command, payload: words as never }),
+      () => encodeCommandPayload({ ...send('hi'), content: words } as never),
+    ]
+    for (const write of wrong) {
+      const error = thrown(write)
+      expect(inspect(error, { depth: 9 })).not.toMatch(/harbour|6d65657420|109,101,101/)
+      expect(error.message).toMatch(/^a value does not fit \S+ at \w/)
+    }
+    expect(thrown(wrong[0] as () => void).message).toBe('a value does not fit P at notes.1')
+  })
+})
 
 describe('the fingerprint', () => {
   // Vectors of the Avro project's own schema tests (signed 64-bit numbers there).
