@@ -172,7 +172,7 @@ export function createHub(options: HubOptions): Hub {
         options.typing.typed(connection, effect.conversationId)
         return
       case 'presence':
-        void options.presence.change(connection, effect.id, effect)
+        presence(connection, effect)
         return
       case 'verify':
         verify(connection, effect.token)
@@ -193,9 +193,10 @@ export function createHub(options: HubOptions): Hub {
   function atGate(connection: Connection, go: () => void): void {
     if (turns.take(connection, go)) return
     counters.loginsTurnedAway += 1
-    const retryAfterMs = Math.round((0.2 + 0.8 * options.random()) * limits.loginsReturnMsMax)
-    input(connection, { kind: 'refused', code: 'overloaded', retryAfterMs })
+    input(connection, { kind: 'refused', code: 'overloaded', retryAfterMs: returnAfterMs() })
   }
+
+  const returnAfterMs = (): number => Math.round((0.2 + 0.8 * options.random()) * limits.loginsReturnMsMax)
 
   function verify(connection: Connection, token: string): void {
     const retryAfterMs = quotas.login(networkOf(connection.origin.address), clock.now())
@@ -220,13 +221,26 @@ export function createHub(options: HubOptions): Hub {
     return true
   }
 
+  /** Over the rate of reads of its user: what to answer; null: it may be read. */
+  function readRefused(user: string, id: number): ServerFrame | null {
+    const retryAfterMs = quotas.read(user, clock.now())
+    if (retryAfterMs === null) return null
+    counters.readsOverRate += 1
+    return { type: 'error', id, code: 'rate_limited', message: codes.rate_limited.text, retryAfterMs }
+  }
+
+  function presence(connection: Connection, effect: Extract<Effect, { do: 'presence' }>): void {
+    if (connection.user === null) return
+    // To give up a subscription reads nothing.
+    const refusal = effect.subscribe.length > 0 ? readRefused(connection.user, effect.id) : null
+    if (refusal) send(connection, refusal)
+    else void options.presence.change(connection, effect.id, effect)
+  }
+
   function read(connection: Connection, { id, request }: Extract<Effect, { do: 'read' }>): void {
     if (connection.user === null) return
-    const retryAfterMs = quotas.read(connection.user, clock.now())
-    if (retryAfterMs !== null) {
-      counters.readsOverRate += 1
-      const { text: message } = codes.rate_limited
-      const refusal: ServerFrame = { type: 'error', id, code: 'rate_limited', message, retryAfterMs }
+    const refusal = readRefused(connection.user, id)
+    if (refusal) {
       input(connection, { kind: 'read', of: request.kind, answers: [refusal] })
       return
     }
@@ -266,7 +280,7 @@ export function createHub(options: HubOptions): Hub {
     const login = { connection: connection.id, ...device, loginAt: now }
     const { loginAt, ended } = kicks.before(userId, login)
     if (!connections.bind(connection, userId, ended.length)) {
-      input(connection, { kind: 'refused', code: 'too_many_connections' })
+      input(connection, { kind: 'refused', code: 'too_many_connections', retryAfterMs: returnAfterMs() })
       return
     }
     const expiresAt = now + limits.onlineExpiryMs

@@ -150,6 +150,34 @@ describe('the rate of a user', () => {
     expect(refused).toHaveLength(each)
     expect(refused[0]).toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number) })
   })
+
+  it('of reads holds for subscriptions to presence, of which giving one up is none', async () => {
+    const { clock, pass } = standing()
+    const gateway = await started({ clock })
+    const each = limits.readsBurstPerConnectionMax / 2
+    const connections = await Promise.all(
+      Array.from({ length: limits.readsBurstPerUserMax / each }, (_, i) => online(gateway, 'alice', `d${i}`)),
+    )
+    const answersOf = (client: (typeof connections)[number]) =>
+      client.frames.filter(({ type }) => type === 'presenceResult' || type === 'error')
+    for (const client of connections) {
+      for (let id = 0; id < each; id++)
+        client.send({ type: 'presence', id, subscribe: ['bob'], unsubscribe: [] })
+      await until(() => answersOf(client).length === each)
+      expect(answersOf(client).every(({ type }) => type === 'presenceResult')).toBe(true)
+    }
+    const last = await online(gateway, 'alice', 'last')
+    last.send({ type: 'presence', id: 1, subscribe: ['bob'], unsubscribe: [] })
+    expect(await last.next('error')).toMatchObject({
+      ...{ id: 1, code: 'rate_limited', retryAfterMs: expect.any(Number) },
+    })
+    last.send({ type: 'presence', id: 2, subscribe: [], unsubscribe: ['bob'] })
+    expect(await last.next('presenceResult')).toMatchObject({ id: 2 })
+    pass(1_000)
+    last.send({ type: 'presence', id: 3, subscribe: ['bob'], unsubscribe: [] })
+    await until(() => last.frames.some((frame) => frame.type === 'presenceResult' && frame.id === 3))
+    expect(gateway.gateway.counters.readsOverRate).toBe(1)
+  })
 })
 
 describe('an address', () => {
@@ -192,7 +220,10 @@ it('a user has only so many connections, as was set', async () => {
   await online(gateway, 'alice', 'd2')
   const third = await rawClient(gateway.url)
   third.login(await gateway.token('alice'), { deviceId: 'd3' })
-  expect(await third.next('bye')).toMatchObject({ code: 'too_many_connections' })
+  expect(await third.next('bye')).toMatchObject({
+    code: 'too_many_connections',
+    reconnectAfterMs: expect.any(Number),
+  })
   await online(gateway, 'bob')
 })
 
