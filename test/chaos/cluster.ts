@@ -86,7 +86,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     writeFileSync(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 })
     const direct = engines.kafka.brokers.join(',')
     if (hurtsLinks) redisLink = await startTcpProxy(engines.redis.port)
-    if (options.settings.faults.includes('clickhouse-lost'))
+    if (
+      ['clickhouse-lost', 'clickhouse-full'].some((name) =>
+        options.settings.faults.some((one) => one === name),
+      )
+    )
       clickhouseLink = await startTcpProxy(Number(new URL(engines.clickhouse.url).port))
     const base = {
       ...ownEnvironment(),

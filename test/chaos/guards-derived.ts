@@ -1,6 +1,7 @@
 /** Whether the faults of what is built from the log were seen to bite. */
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { refusalCodes } from '../support/clickhouse-refusals.ts'
 import type { Bites } from './nemesis.ts'
 import type { Failpoints } from './report.ts'
 import type { RunSettings } from './settings.ts'
@@ -22,6 +23,9 @@ export function voidDerived(
     !faults.includes('clickhouse-lost') || bites.insertAnswersLost > 0,
     'no answer to an insert of ClickHouse was lost',
   )
+  if (faults.includes('clickhouse-full'))
+    for (const code of refusalCodes)
+      need((bites.insertsRefused.get(code) ?? 0) > 0, `no insert was refused with code ${code}`)
   if (faults.includes('activity-gone')) {
     need(bites.activityDeleted > 0, 'nothing unread of im.activity was deleted')
     const alarmed = readdirSync(logs).some(

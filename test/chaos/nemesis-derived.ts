@@ -3,13 +3,17 @@ import { Kafka, logLevel } from 'kafkajs'
 import { seal } from '../../schemas/avro.ts'
 import { records } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
+import { INSERTS, refusalCodes, refusalOf } from '../support/clickhouse-refusals.ts'
 import type { Cluster } from './cluster.ts'
+import { monotonicUs } from './history.ts'
 import type { Bites } from './nemesis.ts'
 import { type Random, randomOf } from './random.ts'
 import { partitions } from './settings.ts'
 
 type Sleep = (ms: number) => Promise<void>
 
+/** Longest wait for an insert to be refused. */
+const refusedMsMax = 15_000
 /** Under the broker's limit of a record, with its key. */
 const LARGE_BYTES = 900_000
 
@@ -65,10 +69,37 @@ export async function loseInsertAnswers(
 ): Promise<void> {
   const link = cluster.clickhouseLink
   if (!link) throw new Error('nothing stands before ClickHouse')
-  link.loseAnswers(/^POST [^ ]*INSERT/, count)
+  link.loseAnswers(INSERTS, count)
   for (let waited = 0; link.toLose() > 0 && waited < 4 * ms; waited += 250) await sleep(250)
   bites.insertAnswersLost += count - link.toLose()
   link.loseAnswers(/^$/, 0)
+}
+
+/** What is there can be read, and nothing comes in: for want of room, and of the right to write. */
+export async function refuseInserts(
+  cluster: Cluster,
+  ms: number,
+  bites: Bites,
+  away: (ms: number) => Promise<void>,
+  sleep: Sleep,
+): Promise<void> {
+  const link = cluster.clickhouseLink
+  if (!link) throw new Error('nothing stands before ClickHouse')
+  const from = monotonicUs()
+  try {
+    for (const code of refusalCodes) {
+      const before = link.answered()
+      link.answerFor(INSERTS, refusalOf(code))
+      await away(ms / refusalCodes.length)
+      // A writer that was refused before waits for seconds.
+      for (let waited = 0; link.answered() === before && waited < refusedMsMax; waited += 250)
+        await sleep(250)
+      bites.insertsRefused.set(code, (bites.insertsRefused.get(code) ?? 0) + link.answered() - before)
+    }
+  } finally {
+    link.answerFor(INSERTS, null)
+  }
+  bites.storeOutages.push({ store: 'ClickHouse (inserts)', from, to: monotonicUs(), plannedMs: ms })
 }
 
 /** While nobody archives, login records reach the end of their time. */

@@ -4,7 +4,7 @@ import { createRedis } from '../../infra/redis/client.ts'
 import type { Cluster } from './cluster.ts'
 import type { History } from './history.ts'
 import { monotonicUs } from './history.ts'
-import { deleteActivity, loseInsertAnswers, poison } from './nemesis-derived.ts'
+import { deleteActivity, loseInsertAnswers, poison, refuseInserts } from './nemesis-derived.ts'
 import { halfOpen, pauseRedis, slowRedis, storm } from './nemesis-links.ts'
 import type { RoleHandle, RoleKind } from './role.ts'
 import { type Fault, faultText, type Planned } from './schedule.ts'
@@ -26,6 +26,8 @@ export interface Bites {
   /** Places of records that make no sense, as `topic partition/offset`. */
   readonly poison: string[]
   insertAnswersLost: number
+  /** Inserts that were answered with a refusal, by its code. */
+  readonly insertsRefused: Map<number, number>
   /** Records of im.activity that were deleted before they were read. */
   activityDeleted: number
   /** What was ordered and could not be done, or was not seen to happen. */
@@ -63,7 +65,7 @@ export function startNemesis(
     kills: { sequencer: 0, fanout: 0, gateway: 0, projection: 0 },
     ...{ zombies: 0, brokerKills: 0, brokerPauses: 0, dropsOrdered: 0, redisEmptied: 0, clickhouseStops: 0 },
     ...{ redisPauses: 0, redisSlow: 0, storms: [], vanished: [] },
-    ...{ poison: [], insertAnswersLost: 0, activityDeleted: 0 },
+    ...{ poison: [], insertAnswersLost: 0, insertsRefused: new Map(), activityDeleted: 0 },
     ...{ blunt: [], sleeps: [], storeOutages: [] },
   }
   let stopped = false
@@ -173,6 +175,8 @@ async function strike(
       return poison(cluster, fault.seed, bites)
     case 'clickhouse-lost':
       return loseInsertAnswers(cluster, fault, bites, sleep)
+    case 'clickhouse-full':
+      return refuseInserts(cluster, fault.ms, bites, (ms) => outage(ms, sleep, traffic), sleep)
     case 'activity-gone':
       return deleteActivity(cluster, fault.ms, bites, sleep)
   }

@@ -203,6 +203,11 @@ function derivedLines({ bites, failpoints, rebuilt }: RunResult): [string, strin
   if (bites.poison.length > 0) lines.push(['rubbish', `${bites.poison.length} records in the topics`])
   if (bites.insertAnswersLost > 0)
     lines.push(['ClickHouse', `${bites.insertAnswersLost} answers to inserts lost`])
+  if (bites.insertsRefused.size > 0)
+    lines.push([
+      'ClickHouse',
+      `inserts refused: ${[...bites.insertsRefused].map(([code, n]) => `${n} with code ${code}`).join(', ')}`,
+    ])
   if (bites.activityDeleted > 0)
     lines.push(['login records', `${bites.activityDeleted} deleted before they were read`])
   if (failpoints.live + failpoints.archive > 0)

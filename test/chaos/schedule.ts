@@ -17,6 +17,7 @@ export type Fault =
   | { readonly kind: 'half-open'; readonly link: number; readonly ms: number }
   | { readonly kind: 'poison'; readonly seed: number }
   | { readonly kind: 'clickhouse-lost'; readonly count: number; readonly ms: number }
+  | { readonly kind: 'clickhouse-full'; readonly ms: number }
   | { readonly kind: 'activity-gone'; readonly ms: number }
 
 export interface Planned {
@@ -103,6 +104,8 @@ function lengthOf(name: FaultName, seconds: number, random: Random): number {
       return 0
     case 'clickhouse-lost':
       return 15_000
+    case 'clickhouse-full':
+      return Math.round(random.between(9_000, short ? 12_000 : 18_000))
     case 'activity-gone':
       return 6_000
   }
@@ -126,6 +129,7 @@ function longFault(name: FaultName, ms: number, random: Random): Fault {
     case 'activity-gone':
     case 'redis-empty':
     case 'clickhouse-stop':
+    case 'clickhouse-full':
     case 'redis-pause':
     case 'storm':
       return { kind: name, ms }
@@ -160,6 +164,8 @@ export const faultText = (fault: Fault): string => {
       return 'put rubbish into every topic'
     case 'clickhouse-lost':
       return `lose the answers to ${fault.count} inserts of ClickHouse`
+    case 'clickhouse-full':
+      return `ClickHouse refuses inserts for ${fault.ms} ms: disk full, then read-only`
     case 'activity-gone':
       return `stop the projections for ${fault.ms} ms and delete what they have not read of im.activity`
   }

@@ -34,8 +34,8 @@ export const storeFaults = [
 ] as const
 /** Of the way between clients and gateways, and of the store that knows who is online. */
 export const linkFaults = ['redis-pause', 'redis-slow', 'storm', 'half-open'] as const
-/** Of what is built from the log: rubbish in every topic, inserts whose answers are lost, records that are deleted unread. */
-export const derivedFaults = ['poison', 'clickhouse-lost', 'activity-gone'] as const
+/** Of what is built from the log: rubbish in every topic, inserts whose answers are lost or that are refused, records that are deleted unread. */
+export const derivedFaults = ['poison', 'clickhouse-lost', 'clickhouse-full', 'activity-gone'] as const
 export type FaultName =
   | (typeof storeFaults)[number]
   | (typeof linkFaults)[number]

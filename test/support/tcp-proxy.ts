@@ -20,6 +20,10 @@ export interface TcpProxy {
   loseAnswers(to: RegExp, count: number): void
   /** Of those, how many are still to be lost. */
   toLose(): number
+  /** From now on whole HTTP requests that begin like this never reach the target, and get `answer` instead; null: they do again. */
+  answerFor(to: RegExp, answer: string | null): void
+  /** Requests that got such an answer. */
+  answered(): number
   close(): Promise<void>
 }
 
@@ -35,6 +39,8 @@ interface Pair {
   gone: boolean
   /** Beginning of what the client said last. */
   asked: string
+  /** What has come so far of a request that the target does not get; else null. */
+  kept: Buffer | null
 }
 
 const ASKED_BYTES = 500
@@ -44,15 +50,18 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   let refusing = false
   let delayMs = 0
   let losing = { to: /^$/, left: 0 }
+  let standIn: { readonly to: RegExp; readonly answer: string } | null = null
+  let answered = 0
   const server = createServer({ allowHalfOpen: false, noDelay: true }, (client) => {
     client.on('error', () => {})
     if (refusing) return void client.resetAndDestroy()
     const target = connect({ port: targetPort, host: '127.0.0.1', noDelay: true })
-    const pair: Pair = { client, target, gone: false, asked: '' }
+    const pair: Pair = { client, target, gone: false, asked: '', kept: null }
     pairs.add(pair)
     const late: Buffer[] = []
     target.on('error', () => {})
     client.on('data', (bytes) => {
+      if (keeps(pair, bytes)) return
       // A request's later pieces do not begin like one.
       const beginning = losing.left > 0 ? bytes.toString('latin1', 0, ASKED_BYTES) : ''
       if (/^[A-Z]+ \//.test(beginning)) pair.asked = beginning
@@ -82,6 +91,16 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       if (!pair.gone) target.destroy()
     })
   })
+  function keeps(pair: Pair, bytes: Buffer): boolean {
+    if (pair.kept === null && standIn?.to.test(bytes.toString('latin1', 0, ASKED_BYTES)) !== true)
+      return false
+    pair.kept = Buffer.concat([pair.kept ?? Buffer.alloc(0), bytes])
+    if (!isWhole(pair.kept)) return true
+    pair.kept = null
+    answered += 1
+    pair.client.write(standIn?.answer ?? 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n')
+    return true
+  }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
@@ -123,6 +142,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       losing = { to, left: count }
     },
     toLose: () => losing.left,
+    answerFor(to, answer) {
+      standIn = answer === null ? null : { to, answer }
+    },
+    answered: () => answered,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       for (const { client, target } of pairs) {
@@ -132,4 +155,14 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       await closed
     },
   }
+}
+
+/** A request of HTTP/1.1, to the end of its body. */
+function isWhole(request: Buffer): boolean {
+  const headEnd = request.indexOf('\r\n\r\n')
+  if (headEnd < 0) return false
+  const head = request.toString('latin1', 0, headEnd).toLowerCase()
+  if (head.includes('transfer-encoding: chunked')) return request.subarray(headEnd).includes('\r\n0\r\n\r\n')
+  const length = Number(/content-length: (\d+)/.exec(head)?.[1] ?? 0)
+  return request.length >= headEnd + 4 + length
 }

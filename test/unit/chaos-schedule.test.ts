@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest'
 import { brokenBuilds } from '../chaos/broken/builds.ts'
 import { faultText, scheduleOf } from '../chaos/schedule.ts'
-import { fullRun, linkRun, type RunSettings, smokeRun } from '../chaos/settings.ts'
+import { fullRun, linkRun, type RunSettings, rebuildRun, smokeRun } from '../chaos/settings.ts'
 
 const seeds = Array.from({ length: 200 }, (_, i) => i * 7919)
 const sizes: Omit<RunSettings, 'seed'>[] = [
   fullRun,
   smokeRun,
   linkRun,
+  rebuildRun,
   ...brokenBuilds.map(({ settings }) => settings),
 ]
 

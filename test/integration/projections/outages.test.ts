@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createClickHouse } from '../../../infra/clickhouse/client.ts'
 import { systemClock } from '../../../infra/clock.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { archiveSink } from '../../../projections/archive/sink.ts'
@@ -11,9 +12,11 @@ import { type ReadModels, readModels } from '../../../projections/reads.ts'
 import type { Position } from '../../../schemas/accept.ts'
 import { formatPackId } from '../../../schemas/ids.ts'
 import { Fault } from '../../../schemas/ports.ts'
+import { INSERTS, refusalCodes, refusalOf } from '../../support/clickhouse-refusals.ts'
 import { packId, T0 } from '../../support/commands.ts'
 import { accepted, target } from '../../support/projections/accepted.ts'
 import { startEngines } from '../../support/projections/engines.ts'
+import { startTcpProxy } from '../../support/tcp-proxy.ts'
 
 const stream = 'p2p:ann:bob'
 const LAST = 260
@@ -90,6 +93,41 @@ describe('the archive', () => {
     expect(Number(row?.n)).toBe(3)
     expect(await archiveOn(engines.clickhouse).begin(0, ranged, false)).toEqual(positionAt(offset + 1))
   })
+
+  test.each(refusalCodes)(
+    'waits while inserts are refused with code %i, and then has all of it once',
+    async (code) => {
+      const proxy = await startTcpProxy(Number(new URL(engines.clickhouseEngine.url).port))
+      const clickhouse = createClickHouse({ url: `http://127.0.0.1:${proxy.port}`, database: 'longwire' })
+      const sink = archiveOn(clickhouse)
+      try {
+        const name = `g:refused-${code}`
+        const records = [1, 2, 3].map((seq) => accepted({ stream: name, seq, ordinal: seq }, 'MessageSent'))
+        proxy.answerFor(INSERTS, refusalOf(code))
+        const done = put(records, [sink])
+        while (proxy.answered() < 3) await systemClock.sleep(50)
+        const rows = async (table: string, column: string) =>
+          Number(
+            (
+              await clickhouse.query<{ n: string }>(
+                `SELECT toString(count()) AS n FROM ${table} WHERE ${column} = {name:String}`,
+                { name },
+              )
+            )[0]?.n,
+          )
+        expect(await rows('events', 'stream')).toBe(0)
+        proxy.answerFor(INSERTS, null)
+        await done
+        expect(await rows('events', 'stream')).toBe(3)
+        expect(await rows('messages', 'conversation')).toBe(3)
+        expect(await sink.begin(0, ranged, false)).toEqual(positionAt(offset + 1))
+      } finally {
+        sink.close()
+        await clickhouse.close()
+        await proxy.close()
+      }
+    },
+  )
 
   test('starts from 0 when its position lies beyond the log, and goes on behind an older generation of the same log', async () => {
     expect((await archive.begin(0, { begin: 0, end: 3 }, false)).offset).toBe(0)
