@@ -36,9 +36,33 @@ export function createLogger(options: { name: string; level?: LogLevel; pretty?:
     level: options.level ?? 'info',
     base: { pid: process.pid },
     redact: { paths: redactPaths, censor: '[hidden]' },
+    serializers: { err: errorFields },
     formatters: { level: (label) => ({ level: label }) },
     ...(pretty ? { transport: { target: 'pino-pretty', options: { ignore: 'pid', singleLine: true } } } : {}),
   })
+}
+
+/** No objects that libraries hang on their errors: a command with its arguments, a request with its body. */
+function errorFields(error: unknown): unknown {
+  if (!(error instanceof Error)) return typeof error === 'object' ? '[hidden]' : error
+  const { message, stack, aggregateErrors, ...rest } = pino.stdSerializers.err(error)
+  const quoted = messagesOfJson(error, new Set())
+  const plain = (text: string): string =>
+    quoted.reduce((left, one) => left.replaceAll(one, 'not valid JSON'), text)
+  return {
+    ...Object.fromEntries(Object.entries(rest).filter(([, value]) => typeof value !== 'object')),
+    message: plain(message),
+    stack: plain(stack),
+    ...(error instanceof AggregateError ? { aggregateErrors: error.errors.map(errorFields) } : {}),
+  }
+}
+
+/** JSON.parse quotes what it was given. */
+function messagesOfJson(error: unknown, seen: Set<unknown>): string[] {
+  if (!(error instanceof Error) || seen.has(error)) return []
+  seen.add(error)
+  const own = error instanceof SyntaxError && error.message.includes('JSON') ? [error.message] : []
+  return [...own, ...messagesOfJson(error.cause, seen)]
 }
 
 export const silentLog: Log = {

@@ -99,4 +99,36 @@ describe('the log', () => {
     expect(out).not.toContain('leak')
     expect(out).toContain('"userId":"bob"')
   })
+
+  test('hides what people wrote where an error quotes it, and keeps what tells of the error', async () => {
+    const process = run(`
+      import { sealCommand } from './schemas/codec.ts'
+      import { Fault } from './schemas/ports.ts'
+      const logger = createLogger({ name: 'x', pretty: false })
+      const thrown = (work) => { try { work() } catch (err) { return err } }
+      const noRecord = thrown(() => sealCommand({ stream: 'g:a', payload: 'leak1' }))
+      const noJson = thrown(() => JSON.parse('leak2 and more'))
+      logger.error({ err: noRecord }, 'sealed')
+      logger.error({ err: noJson }, 'parsed')
+      logger.error({ err: new Fault('failed', 'reader: ' + String(noJson), { retriable: false, cause: noJson }) }, 'read')
+      const reply = Object.assign(new Error('ERR full'), { command: { name: 'set', args: ['leak3'] }, code: 'ERR' })
+      logger.error({ err: reply }, 'replied')
+      logger.error({ err: new AggregateError([reply, noJson], 'both') }, 'several')
+      logger.error({ err: { text: 'leak4', on: ['leak5'] } }, 'thrown')
+      setTimeout(() => globalThis.process.exit(0), 50)`)
+    const { out } = await process.ended
+    expect(out).not.toContain('leak')
+    const lines = out.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []))
+    expect(lines.map(({ msg }) => msg)).toEqual(['sealed', 'parsed', 'read', 'replied', 'several', 'thrown'])
+    expect(lines.map(({ err }) => err.message)).toEqual([
+      expect.stringMatching(/^a value does not fit longwire.Command at \w+$/),
+      'not valid JSON',
+      'reader: SyntaxError: not valid JSON: not valid JSON',
+      'ERR full',
+      'both',
+      undefined,
+    ])
+    expect(lines[2].err).toMatchObject({ type: 'Fault', code: 'failed', retriable: false })
+    expect(lines[3].err).toMatchObject({ type: 'Error', code: 'ERR', stack: expect.stringContaining('at ') })
+  })
 })
