@@ -69,7 +69,7 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouse {
       }
       await client
         .insert({ table, values: rows, format: 'JSONEachRow', clickhouse_settings: settings })
-        .catch(toFault)
+        .catch(toInsertFault)
     },
     query: async <T>(query: string, params?: Record<string, unknown>, limits?: QueryLimits) => {
       const result = await client
@@ -97,6 +97,13 @@ const settingsOf = ({ rowsMax, timeMsMax }: QueryLimits) => ({
 const limitCodes = ['158', '159', '160', '307']
 // Refusals that hold until someone changes the query or the schema: syntax, unknown table, column, database, type.
 const finalCodes = ['62', '60', '81', '47', '16', '36', '53', '6', '26', '27', '46', '497', '516']
+
+/** The engine quotes rows, which hold what people wrote: only its code and the kind of error are told. */
+function toInsertFault(err: unknown): never {
+  if (!(err instanceof ClickHouseError)) return toFault(err)
+  const line = `ClickHouse ${err.code} ${err.type ?? ''}: the insert was refused`
+  throw new Fault('clickhouse_refused', line, { retriable: !finalCodes.includes(err.code) })
+}
 
 function toFault(err: unknown): never {
   if (err instanceof ClickHouseError) {

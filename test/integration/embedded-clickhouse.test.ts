@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { inspect } from 'node:util'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ClickHouse, createClickHouse } from '../../infra/clickhouse/client.ts'
@@ -99,6 +100,17 @@ describe('the embedded ClickHouse through the ordinary client', () => {
     await expect(db.query('SELECT * FROM nowhere')).rejects.toThrow(/60 UNKNOWN_TABLE/)
     await expect(db.insert('t', [{ k: 1, n: 'x' }])).rejects.toMatchObject({ code: 'clickhouse_refused' })
     expect(await db.ping()).toBe(true)
+  })
+
+  test('what an insert was refused for quotes nothing of its rows', async () => {
+    for (const row of [{ n: 'leak' }, { k: 'leak', n: ['leak'] }]) {
+      const refused = await db.insert('t', [{ ...row, v: '"leak" \'leak\' leak' }]).catch((err) => err)
+      expect(refused).toMatchObject({
+        code: 'clickhouse_refused',
+        message: expect.stringMatching(/^ClickHouse \d+ /),
+      })
+      expect(inspect(refused, { depth: 9 })).not.toContain('leak')
+    }
   })
 
   test('a page is read while 200,000 rows are written', async () => {
