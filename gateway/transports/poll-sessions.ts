@@ -54,6 +54,8 @@ interface Session {
   readonly queue: PollQueue
   readonly seat: AddressSeat
   connection: Connection | null
+  /** Its login has been let in. */
+  isIn: boolean
   /** The poll that waits for frames. */
   hanging: { readonly reply: Reply; readonly cancel: () => void; readonly isFirst: boolean } | null
   waking: boolean
@@ -117,6 +119,8 @@ export function createPollSessions(options: PollSessionsOptions): PollSessions {
     const isLast = frames.length === session.queue.frames.length
     const ended = isLast ? session.ended : null
     reply.send('200 OK', answerBody({ session: isFirst ? session.id : null, cursor, frames, ended }))
+    // Who was not let in begins anew, whether or not this answer comes.
+    if (ended !== null && !session.isIn) remove(session)
   }
 
   /** Its end is answered even where it has no frames. */
@@ -173,7 +177,10 @@ export function createPollSessions(options: PollSessionsOptions): PollSessions {
       buffered: () => (session.queue.bytes > limits.pollAnswerBytesMax ? session.queue.bytes : 0),
       holds: () => session.queue.frames.length > 0,
       replace: (before, after) => replace(session.queue, before, after),
-      entered: () => session.seat.entered(),
+      entered() {
+        session.isIn = true
+        session.seat.entered()
+      },
       end(_code, reason) {
         if (session.ended !== null) return
         session.ended = reason
@@ -183,6 +190,8 @@ export function createPollSessions(options: PollSessionsOptions): PollSessions {
         session.connection = null
         if (connection) hub.closed(connection)
         removeSoon(session)
+        // Logins are bounded by their rate; what waits to tell of a refusal keeps nobody else out.
+        if (!session.isIn) session.seat.leave()
         wake(session)
       },
     }
@@ -199,6 +208,7 @@ export function createPollSessions(options: PollSessionsOptions): PollSessions {
         queue: newQueue(),
         seat: options.addresses.take(address),
         connection: null,
+        isIn: false,
         hanging: null,
         waking: false,
         rate: fullBucket(pollRate, clock.now()),

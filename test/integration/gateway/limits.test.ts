@@ -12,6 +12,7 @@ import {
   until,
 } from '../../support/gateway.ts'
 import { type RawClient, rawClient } from '../../support/gateway-client.ts'
+import { loginFrame, pollOnce } from '../../support/poll-client.ts'
 
 const gateways: TestGateway[] = []
 afterEach(async () => {
@@ -73,6 +74,35 @@ describe('the places of an address', () => {
     for (let tries = 0; status !== 401 && tries < 100; tries++)
       status = (await fetch(`http://127.0.0.1:${gateway.port}/poll`, { method: 'POST', body: '{}' })).status
     expect(status).toBe(401)
+  })
+})
+
+describe('the place of a login by polling that is refused', () => {
+  const open = async (port: number) =>
+    (await fetch(`http://127.0.0.1:${port}/poll`, { method: 'POST', body: '{}' })).status
+  const poll = (port: number, body: object, session?: string) =>
+    pollOnce(`http://127.0.0.1:${port}/poll`, body, session === undefined ? {} : { session })
+
+  it('is free again with the answer, and the session is gone', async () => {
+    const gateway = await started({ connectionsPerAddress: 1 })
+    for (let tries = 0; tries < 5; tries++) {
+      const { body } = await poll(gateway.port, { frames: [loginFrame('nonsense')] })
+      expect(body).toMatchObject({ frames: [{ code: 'token_invalid' }], ended: 'token_invalid' })
+      expect((await poll(gateway.port, { after: 1 }, body.session)).status).toBe(404)
+    }
+    expect(gateway.publicPort.levels().poll_sessions).toBe(0)
+    expect(await open(gateway.port)).toBe(401)
+  })
+
+  it('is free before anybody fetches the answer, which is there for who does', async () => {
+    const gateway = await started({ connectionsPerAddress: 1 })
+    const { body } = await poll(gateway.port, { frames: [loginFrame('nonsense')], waitMs: 0 })
+    await expect.poll(() => open(gateway.port)).toBe(401)
+    if (body.ended === undefined) {
+      const later = await poll(gateway.port, { after: body.cursor }, body.session)
+      expect(later.body).toMatchObject({ frames: [{ code: 'token_invalid' }], ended: 'token_invalid' })
+    }
+    expect(gateway.publicPort.levels().poll_sessions).toBe(0)
   })
 })
 
