@@ -36,7 +36,7 @@ export interface DeliveriesOptions {
   readonly outbox: Pick<Outbox, 'replace' | 'write' | 'writeSoon'>
   readonly channels: Pick<Channels, 'deliver' | 'deliverUnread' | 'memberCount' | 'members'>
   readonly rooms: Pick<Rooms, 'deliver'>
-  readonly ledger: Pick<Ledger, 'messageOf' | 'committed' | 'refused'>
+  readonly ledger: Pick<Ledger, 'messageOf' | 'answered' | 'refused'>
   readonly counters: Counters
   readonly clock: Clock
   readonly log: Logger
@@ -75,9 +75,9 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const connection = connections.byId(given.connection)
     if (connection?.session.phase !== 'open') return
     const packId = formatPackId(given.packId)
+    options.ledger.answered(stream, given, options.clock.now())
     if (given.code === null) {
       counters.committed += 1
-      options.ledger.committed(stream, given, options.clock.now())
       const { seq, ordinal, time, repeat, conflict } = given
       const conversationId = stream
       hub.send(connection, {

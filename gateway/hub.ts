@@ -90,7 +90,7 @@ export function createHub(options: HubOptions): Hub {
   const { clock, connections, counters, outbox, quotas } = options
   const wheel: Wheel = createWheel(clock, tick)
   const resyncTicksMax = Math.max(1, Math.round(limits.spreadMsMax / TICK_MS))
-  const turns = createTurns(clock)
+  const turns = createTurns(clock, defect)
   let opened = 0
 
   function input(connection: Connection, given: Input): void {
@@ -155,7 +155,7 @@ export function createHub(options: HubOptions): Hub {
         }
         options.ledger.sent(connection, effect.draft, clock.now())
         void options.commands.append(effect.draft, connection.id).then((code) => {
-          options.ledger.appended(effect.draft.packId, code === null, clock.now())
+          options.ledger.appended(connection, effect.draft.packId, code === null, clock.now())
           input(connection, { kind: 'appended', packId: effect.packId, code })
         })
         return

@@ -29,8 +29,9 @@ export interface Ledger {
   /** The frame of a command has come. */
   sent(connection: Connection, draft: CommandDraft, now: number): void
   /** The log has it, or not. */
-  appended(packId: Buffer, isIn: boolean, now: number): void
-  committed(stream: string, answer: Answer, now: number): void
+  appended(connection: Connection, packId: Buffer, isIn: boolean, now: number): void
+  /** Committed, or rejected. */
+  answered(stream: string, answer: Answer, now: number): void
   /** Cumulative acks let pushes go; answers how many. */
   acknowledge(connection: Connection, acks: readonly StreamSeq[], now: number): number
   /** It was to be pushed, and the connection is ended instead. */
@@ -79,12 +80,13 @@ interface SendRow extends Sending {
 }
 
 const SEND_MESSAGE = fingerprintKey(commandPayloads.SendMessage.fingerprint)
+const keyOf = (packId: Buffer, connection: string): string => packId.toString('latin1') + connection
 const NOTHING: LedgerPart = { messages: [], devices: [], pushes: [], sends: [], isAll: true }
 
 export function createLedger(sampling: Sampling, counters: Counters): Ledger {
   let pushes: PushRow[] = []
   let sends: SendRow[] = []
-  /** Commands that are on their way, the oldest first, by packId. */
+  /** Commands that are on their way, the oldest first, by packId and connection: nobody's packId is his alone. */
   const sending = new Map<string, Sending>()
   let dropped = 0
 
@@ -93,9 +95,13 @@ export function createLedger(sampling: Sampling, counters: Counters): Ledger {
 
   function hasRoom(): boolean {
     if (pushes.length + sends.length < limits.ledgerRowsMax) return true
+    drop()
+    return false
+  }
+
+  function drop(): void {
     dropped += 1
     counters.ledgerDropped += 1
-    return false
   }
 
   function keep(
@@ -120,25 +126,28 @@ export function createLedger(sampling: Sampling, counters: Counters): Ledger {
       if (oneOf === 0 || !isIn(Number.parseInt(item.packId.slice(-8), 16), oneOf)) return null
       return { conversation: item.conversationId, seq: item.seq, time: item.time, fannedAt, oneOf }
     },
-    sent({ user, entry, origin: { transport } }, { packId, schema, stream }, receivedAt) {
+    sent({ id, user, entry, origin: { transport } }, { packId, schema, stream }, receivedAt) {
       if (!entry || user === null || isRoom(stream) || fingerprintKey(schema) !== SEND_MESSAGE) return
       const oneOf = sampling(1, receivedAt)
       if (oneOf === 0 || !isIn(packId.readUInt32BE(12), oneOf)) return
+      const key = keyOf(packId, id)
+      // Sent again: its way began with the first frame.
+      if (sending.has(key)) return
       if (sending.size >= limits.ledgerSendsMax) forgetUnanswered(receivedAt)
-      if (sending.size >= limits.ledgerSendsMax) return
-      sending.set(packId.toString('latin1'), { user, entry, transport, receivedAt, oneOf, acceptedAt: null })
+      if (sending.size >= limits.ledgerSendsMax) drop()
+      else sending.set(key, { user, entry, transport, receivedAt, oneOf, acceptedAt: null })
     },
-    appended(packId, isDone, now) {
+    appended({ id }, packId, isDone, now) {
       if (sending.size === 0) return
-      const key = packId.toString('latin1')
+      const key = keyOf(packId, id)
       const found = sending.get(key)
       if (!found) return
-      if (isDone) found.acceptedAt = now
+      if (isDone) found.acceptedAt ??= now
       else sending.delete(key)
     },
-    committed(conversation, answer, committedAt) {
+    answered(conversation, answer, committedAt) {
       if (sending.size === 0) return
-      const key = answer.packId.toString('latin1')
+      const key = keyOf(answer.packId, answer.connection)
       const found = sending.get(key)
       if (!found) return
       sending.delete(key)

@@ -12,7 +12,11 @@ export interface Turns {
   waiting(): number
 }
 
-export function createTurns(clock: Pick<Clock, 'after'>): Turns {
+/** `defect`: what `go` threw. It may run in another's turn, or in a timer's, which must not end by it. */
+export function createTurns(
+  clock: Pick<Clock, 'after'>,
+  defect: (connection: Connection, error: unknown) => void,
+): Turns {
   const gate = createGate<Connection>(limits.loginsAtOnceMax, limits.loginsWaitingMax)
   const cancels = new Map<Connection, () => void>()
 
@@ -31,7 +35,11 @@ export function createTurns(clock: Pick<Clock, 'after'>): Turns {
             connection,
             clock.after(limits.loginTurnMsMax, () => end(connection)),
           )
-        go()
+        try {
+          go()
+        } catch (error) {
+          defect(connection, error)
+        }
       }),
     end,
     waiting: gate.waiting,

@@ -47,8 +47,8 @@ function wayOfOneMessage() {
     },
     T - 3,
   )
-  ledger.appended(packId, true, T + 2)
-  ledger.committed(
+  ledger.appended(ann, packId, true, T + 2)
+  ledger.answered(
     'g:a',
     {
       boot: 'b1',

@@ -28,6 +28,7 @@ function gateway() {
   let gaps = 0
   let soon = 0
   const replaced: string[] = []
+  const answered: string[] = []
   const say = (user: string | null, frame: ServerFrame): void => {
     if (frame.type === 'event') told.push(`${user} ${frame.item.kind} ${frame.item.seq}`)
     else if (frame.type === 'head') told.push(`${user} head ${frame.seq}`)
@@ -62,7 +63,10 @@ function gateway() {
       members: () => members,
       memberCount: () => members.length,
     },
-    ledger: createLedger(() => 0, counters),
+    ledger: {
+      ...createLedger(() => 0, counters),
+      answered: (stream, { code }) => void answered.push(`${stream} ${code}`),
+    },
     counters,
     clock,
     log: silentLog,
@@ -103,6 +107,7 @@ function gateway() {
     gaps: () => gaps,
     soon: () => soon,
     replaced,
+    answered,
   }
 }
 const message = happening('MessageSent', {})
@@ -121,6 +126,18 @@ describe('a delivery', () => {
       'bob removed 2',
     ])
     expect(counters).toMatchObject({ channelDeliveries: 2, pushed: 5 })
+  })
+
+  it('tells the ledger of every answer, so that it waits for none that has come', () => {
+    const { answered, connections, deliver } = gateway()
+    const { id: connection } = connect(connections, 'ann')
+    const answer = (code: string | null) => ({
+      ...{ boot: 'b1', connection, packId: Buffer.alloc(16, 1), code, seq: 1, ordinal: 1, time: 0 },
+      ...{ repeat: false, conflict: false },
+    })
+    expect(deliver({ answer: answer(null) })).toEqual(['ann committed'])
+    expect(deliver({ answer: answer('not_member') })).toEqual(['ann rejected'])
+    expect(answered).toEqual([`${HALL} null`, `${HALL} not_member`])
   })
 
   it('to many waits for others to share a system call while much is being pushed, but for a recall; one to few never does', async () => {

@@ -27,8 +27,8 @@ const messageOf = (seq: number, packId = packIdOf(seq)) => ({
 const draftOf = (packId: Buffer, schema = commandPayloads.SendMessage.fingerprint, stream = 'g:a') => ({
   ...{ stream, packId, sender: 'ann', device: 'd', trace: null, schema, payload: Buffer.alloc(0) },
 })
-const answerOf = (packId: Buffer, seq: number) => ({
-  ...{ boot: 'b', connection: 'c', packId, code: null, seq, ordinal: seq, time: 1_000 + seq },
+const answerOf = (packId: Buffer, seq: number, connection: string) => ({
+  ...{ boot: 'b', connection, packId, code: null, seq, ordinal: seq, time: 1_000 + seq },
   ...{ repeat: false, conflict: false },
 })
 
@@ -107,7 +107,7 @@ describe('the ledger of a gateway', () => {
     const [bob, cid] = [pushed('bob'), pushed('cid')]
     for (let seq = 1; seq <= 40; seq++) {
       ledger.sent(bob.connection, draftOf(packIdOf(seq)), 1_000 + seq)
-      ledger.committed('g:a', answerOf(packIdOf(seq), seq), 1_005 + seq)
+      ledger.answered('g:a', answerOf(packIdOf(seq), seq, bob.connection.id), 1_005 + seq)
       for (const device of [bob, cid]) device.push(seq, 1_010 + seq)
     }
     for (const device of [bob, cid]) device.ack(40, 2_000)
@@ -128,7 +128,8 @@ describe('the ledger of a gateway', () => {
       bob.push(seq, 1_010 + seq)
     }
     oneOf = 2
-    for (let seq = 1; seq <= 192; seq++) ledger.committed('g:a', answerOf(packIdOf(seq), seq), 1_500)
+    for (let seq = 1; seq <= 192; seq++)
+      ledger.answered('g:a', answerOf(packIdOf(seq), seq, bob.connection.id), 1_500)
     bob.ack(192, 2_000)
     const { messages, pushes, sends } = ledger.take(0)
     expect(pushes.map(({ message }) => messages[message])).toEqual(messages)
@@ -144,17 +145,17 @@ describe('the ledger of a gateway', () => {
     const { connection } = pushed('ann')
     const [id, other, refused, late] = [1, 2, 3, 4].map(packIdOf) as [Buffer, Buffer, Buffer, Buffer]
     ledger.sent(connection, draftOf(id), 1_000)
-    ledger.appended(id, true, 1_004)
-    ledger.committed('g:a', answerOf(id, 1), 1_009)
+    ledger.appended(connection, id, true, 1_004)
+    ledger.answered('g:a', answerOf(id, 1, connection.id), 1_009)
     // Of no message, not in the log, rejected, in a live room, never asked for here.
     ledger.sent(connection, draftOf(other, commandPayloads.MarkRead.fingerprint), 1_000)
-    ledger.committed('g:a', answerOf(other, 2), 1_009)
+    ledger.answered('g:a', answerOf(other, 2, connection.id), 1_009)
     ledger.sent(connection, draftOf(refused), 1_000)
-    ledger.appended(refused, false, 1_001)
-    ledger.committed('g:a', answerOf(refused, 3), 1_009)
+    ledger.appended(connection, refused, false, 1_001)
+    ledger.answered('g:a', answerOf(refused, 3, connection.id), 1_009)
     ledger.sent(connection, draftOf(late, undefined, 'r:hall'), 1_000)
-    ledger.committed('r:hall', answerOf(late, 4), 1_009)
-    ledger.committed('g:a', answerOf(packIdOf(9), 5), 1_009)
+    ledger.answered('r:hall', answerOf(late, 4, connection.id), 1_009)
+    ledger.answered('g:a', answerOf(packIdOf(9), 5, connection.id), 1_009)
     const { sends } = ledger.take(0)
     expect(sends).toEqual([
       {
@@ -162,6 +163,45 @@ describe('the ledger of a gateway', () => {
         ...{ receivedMs: -1, acceptedMs: 3, committedMs: 8, oneOf: 1 },
       },
     ])
+  })
+
+  test('a packId that two have sent is of each his own', () => {
+    const { ledger, pushed } = start()
+    const [ann, bob] = [pushed('ann').connection, pushed('bob').connection]
+    const id = packIdOf(1)
+    ledger.sent(ann, draftOf(id), 1_000)
+    ledger.sent(bob, draftOf(id), 1_400)
+    ledger.appended(ann, id, true, 1_004)
+    ledger.appended(bob, id, false, 1_404)
+    ledger.answered('g:a', answerOf(id, 1, ann.id), 1_009)
+    ledger.answered('g:a', answerOf(id, 2, bob.id), 1_409)
+    const { devices, sends } = ledger.take(0)
+    expect(devices.map(({ user }) => user)).toEqual(['ann'])
+    expect(sends).toMatchObject([{ seq: 1, device: 0, receivedMs: -1, acceptedMs: 3, committedMs: 8 }])
+  })
+
+  test('a frame that is sent again counts from when it first came', () => {
+    const { ledger, pushed } = start()
+    const { connection } = pushed('ann')
+    const id = packIdOf(1)
+    ledger.sent(connection, draftOf(id), 1_000)
+    ledger.appended(connection, id, true, 1_004)
+    ledger.sent(connection, draftOf(id), 1_500)
+    ledger.appended(connection, id, true, 1_504)
+    ledger.answered('g:a', answerOf(id, 1, connection.id), 1_600)
+    expect(ledger.take(0).sends).toMatchObject([{ receivedMs: -1, acceptedMs: 3, committedMs: 599 }])
+  })
+
+  test('a send that was rejected makes room for another, and one that finds no room is counted', () => {
+    const { counters, ledger, pushed } = start()
+    const { connection } = pushed('ann')
+    for (let n = 0; n < limits.ledgerSendsMax + 1; n++) ledger.sent(connection, draftOf(packIdOf(n)), 1_000)
+    expect(counters.ledgerDropped).toBe(1)
+    ledger.answered('g:a', { ...answerOf(packIdOf(1), 1, connection.id), code: 'not_member' }, 1_005)
+    ledger.sent(connection, draftOf(packIdOf(1 << 20)), 1_006)
+    expect(counters.ledgerDropped).toBe(1)
+    ledger.answered('g:a', answerOf(packIdOf(1 << 20), 1, connection.id), 1_009)
+    expect(ledger.take(1_010).sends).toHaveLength(1)
   })
 
   test('what is over its bounds is dropped and counted, and what waits is written in parts that fit a record', () => {
@@ -183,7 +223,7 @@ describe('the ledger of a gateway', () => {
     const { connection } = pushed('ann')
     ledger.sent(connection, draftOf(packIdOf(1)), 0)
     ledger.take(limits.ledgerSendMsMax)
-    ledger.committed('g:a', answerOf(packIdOf(1), 1), limits.ledgerSendMsMax)
+    ledger.answered('g:a', answerOf(packIdOf(1), 1, connection.id), limits.ledgerSendMsMax)
     expect(ledger.waiting()).toBe(0)
   })
 
@@ -191,7 +231,7 @@ describe('the ledger of a gateway', () => {
     const { ledger, pushed } = start(0)
     const bob = pushed('bob')
     ledger.sent(bob.connection, draftOf(packIdOf(0)), 0)
-    ledger.committed('g:a', answerOf(packIdOf(0), 1), 1)
+    ledger.answered('g:a', answerOf(packIdOf(0), 1, bob.connection.id), 1)
     bob.push(1, 0)
     ledger.left(bob.connection, bob.state, 'lost')
     expect(ledger.waiting()).toBe(0)
