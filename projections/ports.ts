@@ -42,5 +42,16 @@ export interface ArchivePort {
    */
   query<Row>(sql: string, params?: Readonly<Record<string, unknown>>, limits?: QueryLimits): Promise<Row[]>
   /** One block, atomic. The same token again within the table's window inserts nothing. */
-  insert(table: string, rows: readonly object[], options: { readonly dedupToken: string }): Promise<void>
+  insert(
+    table: string,
+    rows: readonly object[] | EncodedRows,
+    options: { readonly dedupToken: string },
+  ): Promise<void>
+}
+
+/** Rows as they are sent, made while the store is busy with those before. */
+export interface EncodedRows {
+  readonly columns: readonly string[]
+  /** Some rows each, a line per row: a JSON array of the columns' values. */
+  readonly parts: readonly Uint8Array[]
 }

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { ClickHouseError, createClient } from '@clickhouse/client'
 import type { ArchiveStorage } from '../../projections/archive/storage.ts'
-import type { QueryLimits } from '../../projections/ports.ts'
+import type { EncodedRows, QueryLimits } from '../../projections/ports.ts'
 import { Fault } from '../../schemas/ports.ts'
 import { onCluster } from './cluster.ts'
 
@@ -28,7 +30,11 @@ export interface ClickHouse {
    * Inserts rows as one synchronous block. With a `dedupToken` the same block sent again within the table's deduplication window
    * is written once, so a retry after an unknown outcome must send the same rows with the same token.
    */
-  insert(table: string, rows: readonly object[], options?: { dedupToken?: string }): Promise<void>
+  insert(
+    table: string,
+    rows: readonly object[] | EncodedRows,
+    options?: { dedupToken?: string },
+  ): Promise<void>
   /** Rows of a SELECT; parameters are bound by the server: `{name:String}`. Fault `query_limit`: it would take more than `limits`. */
   query<T>(sql: string, params?: Record<string, unknown>, limits?: QueryLimits): Promise<T[]>
   close(): Promise<void>
@@ -60,16 +66,28 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouse {
         await client.command({ query: sql, ...(params ? { query_params: params } : {}) }).catch(toFault)
     },
     insert: async (table, rows, { dedupToken } = {}) => {
-      if (rows.length === 0) return
+      const isEncoded = 'parts' in rows
+      if ((isEncoded ? rows.parts : rows).length === 0) return
       const settings = {
         async_insert: 0 as const,
         // Answered when the shards have it.
         ...(cluster === undefined ? {} : { distributed_foreground_insert: 1 as const }),
         ...(dedupToken === undefined ? {} : { insert_deduplication_token: dedupToken }),
       }
-      await client
-        .insert({ table, values: rows, format: 'JSONEachRow', clickhouse_settings: settings })
+      if (!isEncoded) {
+        await client
+          .insert({ table, values: rows, format: 'JSONEachRow', clickhouse_settings: settings })
+          .catch(toInsertFault)
+        return
+      }
+      const query = `INSERT INTO ${table} (${rows.columns.join(', ')}) FORMAT JSONCompactEachRow`
+      const values = Readable.from(rows.parts, { objectMode: false })
+      const { stream } = await client
+        .exec({ query, values, clickhouse_settings: settings })
         .catch(toInsertFault)
+      // There is no answer but its end, which frees the connection.
+      stream.resume()
+      await finished(stream).catch(toInsertFault)
     },
     query: async <T>(query: string, params?: Record<string, unknown>, limits?: QueryLimits) => {
       const result = await client

@@ -81,7 +81,7 @@ export const archive: Projection<ArchiveWrite> = {
         writes.push({ table: 'single_chats', row: { user, conversation } })
     switch (payload?.type) {
       case 'MessageSent':
-        writes.push({ table: 'messages', row: { ...messageRow(item, seq), time, recalled: false } })
+        writes.push({ table: 'messages', row: { ...messageRow(item, seq), recalled: false, time } })
         break
       case 'MessageEdited':
       case 'MessageRecalled': {
@@ -189,4 +189,7 @@ const itemRow = (item: Item): ItemRow => ({
 })
 
 /** DateTime64(3) from milliseconds, as a decimal number of seconds: unambiguous in any time zone. */
-const clickHouseTime = (ms: number): string => (ms / 1_000).toFixed(3)
+function clickHouseTime(ms: number): string {
+  const rest = ms % 1_000
+  return rest < 0 ? (ms / 1_000).toFixed(3) : `${(ms - rest) / 1_000}.${String(rest).padStart(3, '0')}`
+}

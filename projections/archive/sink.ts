@@ -5,11 +5,10 @@
  */
 import { type Position, START } from '../../schemas/accept.ts'
 import { type Clock, Fault, type Logger } from '../../schemas/ports.ts'
-import { topics } from '../../schemas/topics.ts'
 import type { ArchivePort } from '../ports.ts'
 import type { Accepted, Projection, Sink } from '../projection.ts'
-import { type ArchiveWrite, archive, archiveTables } from './project.ts'
-import { eventColumns } from './tables.ts'
+import { type Block, createBlock } from './block.ts'
+import { type ArchiveWrite, archive } from './project.ts'
 
 export interface ArchiveSinkOptions {
   readonly clickhouse: ArchivePort
@@ -20,18 +19,28 @@ export interface ArchiveSinkOptions {
   readonly lingerMs?: number
   /** Default 20,000. */
   readonly rowsPerBlockMax?: number
+  /**
+   * Blocks that may wait beside the one that is being inserted while more is taken in: then what was applied is there only after
+   * `settled`. Default: none, what was applied is there.
+   */
+  readonly blocksAhead?: number
   /** Default: that of this release. */
   readonly projection?: Pick<Projection<ArchiveWrite>, 'project'>
 }
 
-interface Waiting {
-  readonly records: readonly Accepted[]
-  readonly done: () => void
-  readonly failed: (fault: unknown) => void
+interface Taken {
+  readonly block: Block
+  readonly inserted: Promise<void>
+  done(): void
+  failed(fault: unknown): void
 }
 
 const RETRY_MS_MIN = 200
 const RETRY_MS_MAX = 5_000
+/** Of one block, whatever its rows: an engine takes so much in one request, and it is kept in memory. */
+const BYTES_MAX = 40_000_000
+/** Some ten milliseconds' worth. */
+const RECORDS_AT_ONCE = 500
 
 export interface ArchiveSink extends Sink {
   /** Partitions that are being archived here. */
@@ -40,49 +49,80 @@ export interface ArchiveSink extends Sink {
 }
 
 export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
-  const { clickhouse, generation, clock, logger, projection = archive } = options
+  const { clickhouse, generation, clock, logger, projection = archive, blocksAhead = 0 } = options
   const lingerMs = options.lingerMs ?? 1_000
   const rowsMax = options.rowsPerBlockMax ?? 20_000
   const owned = new Set<number>()
-  let waiting: Waiting[] = []
-  let count = 0
+  let open: Taken | null = null
+  /** Closed ones, the first of which is being inserted. */
+  let queue: readonly Taken[] = []
   let cancelLinger: (() => void) | null = null
-  let busy = false
   let closed = false
+  let broken: { readonly err: unknown } | null = null
 
-  function due(): void {
+  function closeBlock(): void {
     cancelLinger?.()
     cancelLinger = null
-    if (!busy && count > 0) void flush()
+    if (open === null) return
+    queue = [...queue, open]
+    open = null
+    if (queue.length === 1) void insertAll()
   }
 
-  async function flush(): Promise<void> {
-    const batch = waiting
-    waiting = []
-    count = 0
-    busy = true
-    try {
-      await insert(batch.flatMap(({ records }) => records))
-      for (const { done } of batch) done()
-    } catch (err) {
-      for (const { failed } of batch) failed(err)
-    }
-    busy = false
-    if (count >= rowsMax) due()
-    else if (count > 0) cancelLinger ??= clock.after(lingerMs, due)
+  /** Where nothing is on its way, what has come waits for more; else it waits for that. */
+  function afterAdding({ block }: Taken): void {
+    if (block.records() >= rowsMax || block.bytes() >= BYTES_MAX) closeBlock()
+    else if (queue.length === 0) cancelLinger ??= clock.after(lingerMs, closeBlock)
   }
 
-  async function insert(records: readonly Accepted[]): Promise<void> {
-    const rows = new Map<string, object[]>(archiveTables.map((table) => [table, []]))
-    for (const record of records)
-      for (const { table, row } of projection.project(record)) rows.get(table)?.push(row)
-    const dedupToken = tokenOf(records, generation)
-    for (const table of archiveTables) {
-      const block = rows.get(table) ?? []
-      if (block.length === 0) continue
-      const into = table === 'events' ? `events (${eventColumns.join(', ')})` : table
-      await untilDone(table, () => clickhouse.insert(into, block, { dedupToken }))
+  async function insertAll(): Promise<void> {
+    for (let [first] = queue; first; [first] = queue) {
+      try {
+        await insert(first.block)
+        first.done()
+        queue = queue.slice(1)
+      } catch (err) {
+        // What comes behind it must not be there without it: the position would pass over it.
+        broken = { err }
+        for (const { failed } of open ? [...queue, open] : queue) failed(err)
+        queue = []
+        open = null
+      }
     }
+    if (open) afterAdding(open)
+  }
+
+  async function insert(block: Block): Promise<void> {
+    const dedupToken = block.token()
+    for (const [table, rows] of block.tables()) {
+      await untilDone(table, () => clickhouse.insert(table, rows, { dedupToken }))
+    }
+  }
+
+  function take(): Taken {
+    const { promise: inserted, resolve: done, reject: failed } = Promise.withResolvers<void>()
+    // Whoever waits for it hears of it.
+    inserted.catch(() => {})
+    return { block: createBlock(generation), inserted, done, failed }
+  }
+
+  function requireWhole(): void {
+    if (broken) throw broken.err
+  }
+
+  function add(records: readonly Accepted[]): Taken {
+    requireWhole()
+    open ??= take()
+    const taken = open
+    taken.block.add(records, (record) => projection.project(record))
+    afterAdding(taken)
+    return taken
+  }
+
+  async function settled(): Promise<void> {
+    requireWhole()
+    closeBlock()
+    await Promise.all(queue.map(({ inserted }) => inserted))
   }
 
   /** Here and not in the reader: a batch spans partitions and must stay as it is until it is in. */
@@ -105,6 +145,7 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
   return {
     async begin(partition, range, fresh) {
       owned.add(partition)
+      if (blocksAhead > 0) await settled()
       // The newest of any generation: one log may hold several, and the newest of them nothing of this partition yet.
       const [row] = await clickhouse.query<Record<'generation' | 'offset_' | 'epoch_' | 'source_', string>>(
         // An alias must not be a column's name: ORDER BY would take the text.
@@ -127,33 +168,28 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
       )
       return START
     },
-    apply: (_partition, records) =>
-      new Promise((resolve, reject) => {
-        // Claims and dropped records need no row: the position behind them is found again by reading them again.
-        if (records.length === 0) return resolve('applied')
-        waiting.push({ records, done: () => resolve('applied'), failed: reject })
-        count += records.length
-        if (count >= rowsMax) due()
-        else if (!busy) cancelLinger ??= clock.after(lingerMs, due)
-      }),
+    async apply(_partition, records) {
+      // Claims and dropped records need no row: the position behind them is found again by reading them again.
+      if (records.length === 0) return 'applied'
+      if (blocksAhead === 0) await add(records).inserted
+      else {
+        for (let at = 0; at < records.length; at += RECORDS_AT_ONCE) {
+          add(records.slice(at, at + RECORDS_AT_ONCE))
+          // The insert that is on its way has a next one to send.
+          await new Promise(setImmediate)
+        }
+        for (let [first] = queue; first && queue.length > blocksAhead; [first] = queue) await first.inserted
+        requireWhole()
+      }
+      return 'applied'
+    },
+    settled,
     tick: async () => [],
     release: (partition) => void owned.delete(partition),
     partitions: () => [...owned],
     close() {
       closed = true
-      due()
+      closeBlock()
     },
   }
-}
-
-/** Names the block by what is in it: offset ranges per partition. */
-function tokenOf(records: readonly Accepted[], generation: number): string {
-  const ranges = new Map<number, { first: number; last: number }>()
-  for (const { partition, offset } of records) {
-    const range = ranges.get(partition)
-    if (range) range.last = offset
-    else ranges.set(partition, { first: offset, last: offset })
-  }
-  const parts = [...ranges].map(([partition, { first, last }]) => `${partition}:${first}-${last}`)
-  return `${topics.events}:${generation}:${parts.join(',')}`
 }

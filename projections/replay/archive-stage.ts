@@ -26,7 +26,7 @@ export interface ArchiveStageOptions {
   readonly signal?: AbortSignal
 }
 
-const REBUILD = { lingerMs: 500, rowsPerBlockMax: 40_000 }
+const REBUILD = { lingerMs: 500, rowsPerBlockMax: 40_000, blocksAhead: 1 }
 
 export function archiveStage(options: ArchiveStageOptions): Stage {
   const { databaseOf, generation, clock, logger, withoutContents, signal } = options

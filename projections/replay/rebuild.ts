@@ -107,7 +107,10 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
       const progress = { done, total, applied }
       options.onProgress?.(progress)
       const isFresh = clock.now() - notedAt <= END_MS_MAX
-      if (reached && (isFresh || window?.until)) return progress
+      if (reached && (isFresh || window?.until)) {
+        await sink.settled?.()
+        return progress
+      }
       if (!isFresh) {
         noted = await ends()
         notedAt = clock.now()
@@ -153,6 +156,7 @@ function within(
       if (window && last && isBehind(window, placeOf(last))) behind.add(partition)
       return result
     },
+    settled: async () => sink.settled?.(),
     tick: () => sink.tick(),
     release: (partition) => sink.release(partition),
   }

@@ -4,8 +4,8 @@ import { patch } from './patch.ts'
 patch([
   {
     file: 'projections/archive/sink.ts',
-    find: 'for (const table of archiveTables) {\n',
-    put: `for (const table of ['events', ...archiveTables.filter((name) => name !== 'events')]) {
+    find: 'for (const [table, rows] of block.tables()) {\n',
+    put: `for (const [table, rows] of block.tables().toSorted(([a], [b]) => Number(b === 'events') - Number(a === 'events'))) {
       if (table !== 'events') await new Promise((resolve) => setTimeout(resolve, 1_000))\n`,
   },
 ])

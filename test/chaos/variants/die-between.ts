@@ -23,8 +23,8 @@ patch([
   },
   {
     file: 'archive/sink.ts',
-    find: '      await untilDone(table, () => clickhouse.insert(into, block, { dedupToken }))\n',
-    put: `      await untilDone(table, () => clickhouse.insert(into, block, { dedupToken }))
+    find: '      await untilDone(table, () => clickhouse.insert(table, rows, { dedupToken }))\n',
+    put: `      await untilDone(table, () => clickhouse.insert(table, rows, { dedupToken }))
       if (table === 'items') {${die('archive', livesArchive)}}\n`,
   },
 ])
