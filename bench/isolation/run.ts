@@ -110,19 +110,23 @@ async function all(platform: Platform, flags: IsolationFlags, ends: Ends): Promi
 
 const row = (name: string, what: Disturbance, perSec: number): Row => ({ name, what, perSec, runs: [] })
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+/** Of an even number: halfway between the two in the middle. */
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const upper = sorted[sorted.length >> 1] ?? 0
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[(sorted.length >> 1) - 1] ?? 0)) / 2
+}
 const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0)
 
 function print(rows: readonly Row[], flags: IsolationFlags): void {
   const p99 = ({ runs }: Row) => runs.map(({ measurement }) => measurement.received.p99Ms)
   const rest = median(rows[0] ? p99(rows[0]) : [])
   console.log(
-    `\n  ${machine()}\n  single chat at ${flags.rate}/s; medians of ${flags.rounds} runs of ${flags.seconds} s; ratio to p99 at rest, the aim is ${AIM}\n`,
+    `\n  ${machine()}\n  single chat at ${flags.rate}/s, p50 and p99 as medians over ${flags.rounds} rounds of ${flags.seconds} s; the aim is a p99 of at most ${AIM} times that at rest\n`,
   )
   console.log(
     `${table(
-      ['others', 'did', 'refused', 'heard', 'p50', 'p99', 'least', 'most', 'ratio', 'lost'],
+      ['others', 'did', 'refused', 'heard', 'p50', 'p99', 'p99 least', 'p99 most', 'times rest', 'lost'],
       rows.map((one) => [
         one.name,
         grouped(sum(one.runs.map(({ did }) => did))),
