@@ -1,7 +1,7 @@
 /**
  * Of how many messages one is to be written to the delivery ledger, by how many rows a second all of them would be. It rises at once
- * and falls slowly. What a message is one of never depends on the message, so that rows that are counted as often as that are right
- * on average, whatever the rate did meanwhile. Pure; time is passed in.
+ * and falls slowly. What a message is one of never depends on its packId, by which it is chosen: rows that are counted as often
+ * as that are right on average, whatever the rate did meanwhile. Pure; time is passed in.
  */
 import { limits } from '../schemas/limits.ts'
 

@@ -37,6 +37,18 @@ describe('settings', () => {
     })
   })
 
+  test('the ledger is of all messages, of a sample, of what a rate allows, or of none', () => {
+    const of = (value: string) => loadConfig({ LONGWIRE_LEDGER: value }).ledger
+    expect(of('')).toEqual({ rowsPerSecMax: 2_000 })
+    expect(of('auto')).toEqual({ rowsPerSecMax: 2_000 })
+    expect(of('auto:500')).toEqual({ rowsPerSecMax: 500 })
+    expect(of('all')).toEqual({ oneOf: 1 })
+    expect(of('sample:16')).toEqual({ oneOf: 16 })
+    expect(of('off')).toEqual({ oneOf: 0 })
+    for (const wrong of ['auto:0', 'sample', 'all:3', 'off:1'])
+      expect(() => of(wrong), wrong).toThrow(ConfigError)
+  })
+
   test('an external Kafka has 64 partitions unless it is told otherwise', () => {
     expect(loadConfig(external)).toMatchObject({ kafka: ['k1:9092', 'k2:9092'], partitions: 64 })
     expect(loadConfig({ ...external, LONGWIRE_PARTITIONS: '12' }).partitions).toBe(12)
