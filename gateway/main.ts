@@ -32,7 +32,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
   const revocations = createRevocations()
   const keys = keysOf(config, { clock, random: Math.random, log })
   const store = role.store('gateway')
-  await checkTopics(store, config)
+  await checkTopics(store, config, role.schemas)
   const redis = createRedis(redisOptions(config, name), log)
   const namespaces = await followNamespaces({
     store: role.store('namespaces'),

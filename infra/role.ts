@@ -10,6 +10,7 @@ import { kafkaStore } from './kafka/store.ts'
 import { exitOnCrash, exitWithParent, onShutdown, type ShutdownStep } from './lifecycle.ts'
 import { createLogger, type Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { createSchemaBook, knowingSchemas, type SchemaBook } from './schemas.ts'
 
 type Service = 'kafka' | 'redis' | 'clickhouse'
 
@@ -21,6 +22,8 @@ export interface Role<S extends Service> {
   readonly clock: Clock
   /** A log store with connections of its own; the name shows in the broker's logs. */
   readonly store: (name: string) => LogStore
+  /** What the consumers of `store` ask about schemas that this release does not know. */
+  readonly schemas: SchemaBook
   /** Stopped in this order at the end. */
   readonly steps: ShutdownStep[]
   /** Ends the process: the log makes a restart cheap. */
@@ -74,12 +77,14 @@ export async function runRole<const S extends Service>(
     void shutdown.stop(fault.code, 1)
   }
   const kafka = config as unknown as Config & { kafka: readonly string[] }
-  const store = (client: string) =>
+  const bare = (client: string) =>
     kafkaStore(kafkaSettings(kafka, `${processName}-${client}`), log, systemClock)
+  const schemas = createSchemaBook(bare('schemas'), systemClock, log)
+  const store = (client: string) => knowingSchemas(bare(client), schemas)
   metrics.set('longwire_process_info', 1, { role: name, id: processName })
   sampleEventLoop(metrics)
   try {
-    await main({ name: processName, config, log, metrics, clock: systemClock, store, steps, failed })
+    await main({ name: processName, config, log, metrics, clock: systemClock, store, schemas, steps, failed })
   } catch (err) {
     log.error({ err }, `${name} could not start`)
     await shutdown.stop('failed to start', 1)
@@ -97,12 +102,13 @@ function sampleEventLoop(metrics: Metrics): void {
 }
 
 /**
- * Creates the topics that are missing. Refuses to run on those of another partition count, and on logs whose restore is not
+ * Creates the topics that are missing, and writes down the schemas that this process may write. Refuses to run on those of another partition count, and on logs whose restore is not
  * complete or was of this generation or a later one. Answers what was restored.
  */
 export async function checkTopics(
   store: LogStore,
   settings: Pick<Config, 'partitions' | 'generation'>,
+  schemas: SchemaBook,
 ): Promise<readonly LogGeneration[]> {
   const restored = await checkGenerations(store, settings)
   const admin = await store.admin()
@@ -111,5 +117,6 @@ export async function checkTopics(
   } finally {
     await admin.close()
   }
+  await schemas.publish()
   return restored
 }

@@ -12,6 +12,7 @@ import { kafkaStore } from './kafka/store.ts'
 import { silentLog } from './log.ts'
 import { createRedis, type RedisClient, redisOptions } from './redis/client.ts'
 import { kafkaSettings } from './role.ts'
+import { createSchemaBook, knowingSchemas } from './schemas.ts'
 
 export type ToolConfig = ReturnType<typeof requireServices<Services>>
 type Services = 'kafka' | 'redis' | 'clickhouse'
@@ -120,12 +121,14 @@ function openTool(config: ToolConfig, signal: AbortSignal, ends: (() => Promise<
     ends.push(() => it.close())
     return it
   }
+  const bare = (name: string) => kafkaStore(kafkaSettings(config, `tool-${name}`), silentLog, systemClock)
+  const schemas = createSchemaBook(bare('schemas'), systemClock, silentLog)
   return {
     config,
     clock: systemClock,
     signal,
     clickHouseOptions: options,
-    store: (name) => kafkaStore(kafkaSettings(config, `tool-${name}`), silentLog, systemClock),
+    store: (name) => knowingSchemas(bare(name), schemas),
     redis: (name) =>
       closing(createRedis({ ...redisOptions(config, `tool-${name}`), timeoutMs: TIMEOUT_MS }, silentLog)),
     clickhouse: (database) =>

@@ -18,7 +18,7 @@ if (!['all', 'sequencer', 'fanout'].includes(wanted)) {
 
 await runRole(wanted === 'all' ? 'processors' : wanted, ['kafka', 'redis'], async (role) => {
   const { config, log, clock, steps, failed, name } = role
-  await checkTopics(role.store('setup'), config)
+  await checkTopics(role.store('setup'), config, role.schemas)
   const redis = createRedis(redisOptions(config, name), log)
   const { generation } = config
   const decide = decideWith({ recallMs: config.recallWindowMs, editMs: config.editWindowMs })

@@ -44,7 +44,7 @@ await runRole(
   ['kafka', 'redis', 'clickhouse'],
   async (role) => {
     const { config, log, clock, metrics, steps, failed } = role
-    await checkTopics(role.store('setup'), config)
+    await checkTopics(role.store('setup'), config, role.schemas)
     const namespaces = await followNamespaces({
       store: role.store('namespaces'),
       ...{ clock, logger: log, failed },

@@ -15,8 +15,9 @@ import {
   records,
 } from './records.ts'
 
-/** Canonical text of every released schema by fingerprint; the files are frozen, a test holds them to it. */
-export const history: ReadonlyMap<string, string> = loadHistory()
+const known = loadHistory()
+/** Canonical text of every released schema by fingerprint; the files are frozen, a test holds them to it. Grows by `learnSchema`. */
+export const history: ReadonlyMap<string, string> = known
 
 function loadHistory(): Map<string, string> {
   const folder = new URL('./history/', import.meta.url)
@@ -47,6 +48,54 @@ function registry<T extends string>(codecs: Record<T, unknown>): Map<string, { t
 
 const commandRegistry = registry<CommandType>(commandPayloads)
 const eventRegistry = registry<EventType>(eventPayloads)
+
+/** What this release may write. */
+export const ownSchemas: readonly { readonly key: string; readonly canonical: string }[] = [
+  ...Object.values(records),
+  ...Object.values(commandPayloads),
+  ...Object.values(eventPayloads),
+].map(({ fingerprint, canonical }) => ({ key: fingerprintKey(fingerprint), canonical }))
+
+const own = new Set(ownSchemas.map(({ key }) => key))
+
+/** Whether bytes that name this fingerprint can be read. */
+export const knowsSchema = (key: string): boolean => own.has(key) || known.has(key)
+
+const LEARNED_LENGTH_MAX = 65_536
+
+/**
+ * Takes in the canonical text of a schema of another release, so that what was written with it can be read: its fields that this
+ * release does not know are left out. Null: it is no such text, or a known one; else its full name.
+ */
+export function learnSchema(canonical: string): string | null {
+  const key = fingerprintKey(fingerprintOf(canonical))
+  if (knowsSchema(key) || canonical.length > LEARNED_LENGTH_MAX) return null
+  const name = nameOf(canonical)
+  if (name === null) return null
+  known.set(key, canonical)
+  enter(commandRegistry, key, name)
+  enter(eventRegistry, key, name)
+  return name
+}
+
+function enter<T extends string>(
+  into: Map<string, { type: T; codec: AnyCodec }>,
+  key: string,
+  name: string,
+): void {
+  const found = [...into.values()].find(({ codec }) => codec.name === name)
+  if (found) into.set(key, found)
+}
+
+/** Of a record that may be one of ours. */
+function nameOf(canonical: string): string | null {
+  try {
+    const { name, type } = JSON.parse(canonical) as { name?: unknown; type?: unknown }
+    return type === 'record' && typeof name === 'string' && /^longwire(\.\w+)+$/.test(name) ? name : null
+  } catch {
+    return null
+  }
+}
 
 function decodePayload<T extends string>(
   from: Map<string, { type: T; codec: AnyCodec }>,

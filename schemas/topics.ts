@@ -13,6 +13,7 @@ export const topics = {
   generations: 'im.generations',
   activity: 'im.activity',
   projections: 'im.projections',
+  schemas: 'im.schemas',
   deadLetters: 'im.dead-letters',
   deliveries: (gatewayId: string): string => `im.deliveries.${gatewayId}`,
 } as const
@@ -31,6 +32,7 @@ export function sharedTopics(partitions: number): TopicSpec[] {
     { name: topics.gateways, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.revocations, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.projections, partitions: 1, config: { ...compacted, ...appendTime } },
+    { name: topics.schemas, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.generations, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.activity, partitions: 1, config: { ...keep(7 * DAY), ...appendTime } },
     { name: topics.deadLetters, partitions: 1, config: keep(28 * DAY) },
