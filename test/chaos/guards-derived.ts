@@ -2,18 +2,23 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { refusalCodes } from '../support/clickhouse-refusals.ts'
+import type { Verdict } from './checker/check.ts'
 import type { Bites } from './nemesis.ts'
 import type { Failpoints } from './report.ts'
+import { type RoleKind, roleKinds } from './role.ts'
 import type { RunSettings } from './settings.ts'
 
 /** What the archive says when records that it had not read are gone. */
 const alarm = 'were deleted before they were archived'
+/** What a process says when it had to learn a schema before it could go on. */
+const waited = 'records waited for a schema of another release'
 
 export function voidDerived(
   settings: RunSettings,
   bites: Bites,
   { live, archive }: Failpoints,
   logs: string,
+  verdict: Verdict,
 ): string[] {
   const reasons: string[] = []
   const need = (right: boolean, reason: string) => void (right || reasons.push(reason))
@@ -28,12 +33,25 @@ export function voidDerived(
       need((bites.insertsRefused.get(code) ?? 0) > 0, `no insert was refused with code ${code}`)
   if (faults.includes('activity-gone')) {
     need(bites.activityDeleted > 0, 'nothing unread of im.activity was deleted')
-    const alarmed = readdirSync(logs).some(
-      (file) => file.startsWith('projection') && readFileSync(path.join(logs, file), 'utf8').includes(alarm),
+    need(logsOf(logs, 'projection').includes(alarm), `no projection said that login records ${alarm}`)
+  }
+  if (faults.includes('releases')) {
+    for (const kind of roleKinds)
+      need(logsOf(logs, kind).includes(waited), `no ${kind} met what another release had written`)
+    const messages = verdict.model.accepted.filter(({ type }) => type === 'MessageSent')
+    const newer = messages.filter(({ row }) => row.importance !== undefined).length
+    need(
+      newer > 0 && newer < messages.length,
+      `${newer} of ${messages.length} messages are of the newer release`,
     )
-    need(alarmed, `no projection said that login records ${alarm}`)
   }
   if (settings.failpoints)
     need(live > 0 && archive > 0, `${live} deaths between Redis and its position, ${archive} of the archive`)
   return reasons
 }
+
+const logsOf = (logs: string, kind: RoleKind): string =>
+  readdirSync(logs)
+    .filter((file) => file.startsWith(kind))
+    .map((file) => readFileSync(path.join(logs, file), 'utf8'))
+    .join('')

@@ -26,7 +26,7 @@ export async function poison(cluster: Cluster, seed: number, bites: Bites): Prom
   const random = randomOf(seed)
   const appender = await cluster.store.appender('poison')
   const gateways = ['gw-1', 'gw-2'].map((id) => topics.deliveries(id))
-  const single = [topics.activity, topics.gateways, topics.revocations, ...gateways]
+  const single = [topics.activity, topics.gateways, topics.revocations, topics.schemas, ...gateways]
   try {
     for (const topic of [topics.commands, topics.events, topics.snapshots, ...single])
       for (const value of rubbish(random, topic)) {

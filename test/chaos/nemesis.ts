@@ -6,6 +6,7 @@ import type { History } from './history.ts'
 import { monotonicUs } from './history.ts'
 import { deleteActivity, loseInsertAnswers, poison, refuseInserts } from './nemesis-derived.ts'
 import { halfOpen, pauseRedis, slowRedis, storm } from './nemesis-links.ts'
+import { mixReleases } from './nemesis-releases.ts'
 import type { RoleHandle, RoleKind } from './role.ts'
 import { type Fault, faultText, type Planned } from './schedule.ts'
 
@@ -30,6 +31,8 @@ export interface Bites {
   readonly insertsRefused: Map<number, number>
   /** Records of im.activity that were deleted before they were read. */
   activityDeleted: number
+  /** Processes that were started as another release. */
+  releases: number
   /** What was ordered and could not be done, or was not seen to happen. */
   readonly blunt: string[]
   /** Wall-clock ms: while a sequencer slept. */
@@ -65,7 +68,7 @@ export function startNemesis(
     kills: { sequencer: 0, fanout: 0, gateway: 0, projection: 0 },
     ...{ zombies: 0, brokerKills: 0, brokerPauses: 0, dropsOrdered: 0, redisEmptied: 0, clickhouseStops: 0 },
     ...{ redisPauses: 0, redisSlow: 0, storms: [], vanished: [] },
-    ...{ poison: [], insertAnswersLost: 0, insertsRefused: new Map(), activityDeleted: 0 },
+    ...{ poison: [], insertAnswersLost: 0, insertsRefused: new Map(), activityDeleted: 0, releases: 0 },
     ...{ blunt: [], sleeps: [], storeOutages: [] },
   }
   let stopped = false
@@ -177,6 +180,8 @@ async function strike(
       return loseInsertAnswers(cluster, fault, bites, sleep)
     case 'clickhouse-full':
       return refuseInserts(cluster, fault.ms, bites, (ms) => outage(ms, sleep, traffic), sleep)
+    case 'releases':
+      return mixReleases(cluster, fault.ms, bites, sleep)
     case 'activity-gone':
       return deleteActivity(cluster, fault.ms, bites, sleep)
   }

@@ -210,6 +210,7 @@ function derivedLines({ bites, failpoints, rebuilt }: RunResult): [string, strin
     ])
   if (bites.activityDeleted > 0)
     lines.push(['login records', `${bites.activityDeleted} deleted before they were read`])
+  if (bites.releases > 0) lines.push(['releases', `${bites.releases} processes were started as another one`])
   if (failpoints.live + failpoints.archive > 0)
     lines.push([
       'deaths in between',

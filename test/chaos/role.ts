@@ -13,6 +13,8 @@ const mains: Record<RoleKind, readonly string[]> = {
   gateway: ['gateway/main.ts'],
   projection: ['projections/main.ts', 'all'],
 }
+/** So long an ordered end may take. */
+const restartGraceMs = 15_000
 const root = path.resolve(import.meta.dirname, '../..')
 
 export interface RoleSpec {
@@ -36,6 +38,8 @@ export interface RoleHandle {
   /** Deaths that no fault of ours asked for. */
   readonly ownDeaths: readonly string[]
   readonly starts: number
+  /** Ended as an orchestrator does, and started with these files loaded beside its own. Resolves when it is started. */
+  restartWith(preloads: readonly string[]): Promise<void>
   /** Killed, and not started again until it is let go. */
   hold(): void
   letGo(): void
@@ -53,13 +57,14 @@ export function startRole(
   let held = false
   let starts = 0
   let timer: NodeJS.Timeout | undefined
+  let more: readonly string[] = []
   let exited: Promise<void> = Promise.resolve()
   const ownDeaths: string[] = []
 
   const start = () => {
     const out = openSync(spec.logFile, 'a', 0o600)
     const [file = '', ...rest] = mains[spec.kind]
-    const imports = spec.preloads.flatMap((preload) => ['--import', preload])
+    const imports = [...spec.preloads, ...more].flatMap((preload) => ['--import', preload])
     const started = spawn(process.execPath, [...imports, path.join(root, file), ...rest], {
       env: { ...spec.env },
       cwd: root,
@@ -109,6 +114,18 @@ export function startRole(
     signal(signal) {
       if (signal === 'SIGKILL') killed = true
       if (running) child?.kill(signal)
+    },
+    async restartWith(preloads) {
+      more = preloads
+      const before = starts
+      if (running) {
+        killed = true
+        child?.kill('SIGTERM')
+        const hard = setTimeout(() => child?.kill('SIGKILL'), restartGraceMs)
+        await exited
+        clearTimeout(hard)
+      }
+      while (starts === before && !stopping) await new Promise((resolve) => setTimeout(resolve, 50))
     },
     hold() {
       held = true

@@ -25,7 +25,7 @@ import { watchResources } from './resources.ts'
 import type { RoleKind } from './role.ts'
 import { scheduleOf } from './schedule.ts'
 import { quiesceMsMax, type RunSettings } from './settings.ts'
-import { dumpSchemas, ensureTools } from './tools.ts'
+import { dumpSchemas, ensureTools, writtenSchemas } from './tools.ts'
 import { diedMark } from './variants/died-mark.ts'
 
 export interface RunOptions {
@@ -43,7 +43,7 @@ const root = path.resolve(import.meta.dirname, '../..')
 const progressEveryMs = 10_000
 /** All devices read all that was said: the longer the load was, the more there is. */
 const readMsPerSecond = 500
-const topicsRead = ['im.commands', 'im.events', 'im.dead-letters'] as const
+const topicsRead = ['im.commands', 'im.events', 'im.dead-letters', 'im.schemas'] as const
 
 export async function runChaos(options: RunOptions): Promise<RunResult> {
   const { settings, dir, say } = options
@@ -92,7 +92,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     await load.exit()
     say("reading the topics with Kafka's console consumer")
     const tools = { lib, brokers: cluster.engines.kafka.brokers.join(',') }
-    const [commands = [], events = [], deadLetters = []] = await inTurn(topicsRead, (topic) =>
+    const [commands = [], events = [], deadLetters = [], written = []] = await inTurn(topicsRead, (topic) =>
       readTopic(tools, topic),
     )
     const topics = await topicSizes(tools, 'im\\..*')
@@ -101,7 +101,11 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     const archivedRows = await countRows(url, 'longwire')
     say('checking')
     const history = await readHistory([load.historyFile, path.join(dir, 'history-run.jsonl')])
-    const schemas = schemasIn([path.join(root, 'schemas/history'), dumpSchemas(dir)])
+    const schemas = schemasIn([
+      path.join(root, 'schemas/history'),
+      dumpSchemas(dir),
+      writtenSchemas(dir, written),
+    ])
     const verdict = check({
       ...{ schemas, commands, events, deadLetters, history, archive, archivedRows },
       poison: driven.bites.poison,
@@ -117,7 +121,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
       voids: [
         ...voidReasons(settings, cluster, driven.bites, load, verdict, history, topics),
         ...voidLinks(settings, driven.bites, driven.crowds),
-        ...voidDerived(settings, driven.bites, failpoints, path.join(dir, 'logs')),
+        ...voidDerived(settings, driven.bites, failpoints, path.join(dir, 'logs'), verdict),
       ],
       times: timesOf(history),
       versions: versions(),

@@ -19,6 +19,7 @@ export type Fault =
   | { readonly kind: 'clickhouse-lost'; readonly count: number; readonly ms: number }
   | { readonly kind: 'clickhouse-full'; readonly ms: number }
   | { readonly kind: 'activity-gone'; readonly ms: number }
+  | { readonly kind: 'releases'; readonly ms: number }
 
 export interface Planned {
   readonly atMs: number
@@ -108,6 +109,8 @@ function lengthOf(name: FaultName, seconds: number, random: Random): number {
       return Math.round(random.between(9_000, short ? 12_000 : 18_000))
     case 'activity-gone':
       return 6_000
+    case 'releases':
+      return 36_000
   }
 }
 
@@ -127,6 +130,7 @@ function longFault(name: FaultName, ms: number, random: Random): Fault {
     case 'clickhouse-lost':
       return { kind: name, count: insertAnswersLost, ms }
     case 'activity-gone':
+    case 'releases':
     case 'redis-empty':
     case 'clickhouse-stop':
     case 'clickhouse-full':
@@ -166,6 +170,8 @@ export const faultText = (fault: Fault): string => {
       return `lose the answers to ${fault.count} inserts of ClickHouse`
     case 'clickhouse-full':
       return `ClickHouse refuses inserts for ${fault.ms} ms: disk full, then read-only`
+    case 'releases':
+      return `two releases side by side for ${fault.ms} ms: writers newer, readers too, all back, all newer`
     case 'activity-gone':
       return `stop the projections for ${fault.ms} ms and delete what they have not read of im.activity`
   }

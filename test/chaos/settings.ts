@@ -34,8 +34,14 @@ export const storeFaults = [
 ] as const
 /** Of the way between clients and gateways, and of the store that knows who is online. */
 export const linkFaults = ['redis-pause', 'redis-slow', 'storm', 'half-open'] as const
-/** Of what is built from the log: rubbish in every topic, inserts whose answers are lost or that are refused, records that are deleted unread. */
-export const derivedFaults = ['poison', 'clickhouse-lost', 'clickhouse-full', 'activity-gone'] as const
+/** Of what is built from the log: rubbish in every topic, inserts whose answers are lost or that are refused, records that are deleted unread, two releases side by side. */
+export const derivedFaults = [
+  'poison',
+  'clickhouse-lost',
+  'clickhouse-full',
+  'activity-gone',
+  'releases',
+] as const
 export type FaultName =
   | (typeof storeFaults)[number]
   | (typeof linkFaults)[number]
@@ -79,7 +85,7 @@ export const linkRun = {
 /** What is built from the log suffers, and is built anew at the end. */
 export const rebuildRun = {
   ...ordinary,
-  ...{ seconds: 240, ratePerSecond: 50, users: 30, groups: 4, kills: 6, drops: 0 },
+  ...{ seconds: 280, ratePerSecond: 50, users: 30, groups: 4, kills: 6, drops: 0 },
   killRoles: ['projection', 'gateway'] as const,
   faults: [...derivedFaults, 'poison', 'clickhouse-lost', 'clickhouse-stop', 'redis-empty'] as const,
   crowds: ['flapping'] as const,

@@ -75,6 +75,12 @@ export const brokenBuilds: readonly BrokenBuild[] = [
     settings: { ...small, seconds: 20, kills: 0, drops: 0, faults: [] },
     expected: ['recall'],
   },
+  {
+    name: 'no-schemas',
+    roles: ['sequencer', 'fanout', 'projection'],
+    settings: { ...small, seconds: 75, kills: 0, drops: 0, faults: ['releases'] },
+    expected: ['dead-letter'],
+  },
 ]
 
 const fileOf = (name: string, folder = 'broken') => path.join(import.meta.dirname, '..', folder, `${name}.ts`)
@@ -92,7 +98,10 @@ export function preloadsOf(
   ]
 }
 
-const variants = ['sequencer/sequencer.ts', 'processors/decide.ts']
+const variants = [
+  ...['sequencer/sequencer.ts', 'processors/decide.ts'],
+  ...['schemas/event-payloads.ts', 'schemas/command-payloads.ts'],
+]
 const isPatched = (log: string) =>
   log
     .split('\n')
