@@ -36,7 +36,7 @@ export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger):
   const stats = { learned: 0, unknown: 0 }
   const written = new Set<string>()
   const unknown = new Set<string>()
-  const told = new Set<string>()
+  let atStart = true
   let running: Promise<void> | null = null
   let following: Promise<void> | null = null
 
@@ -49,7 +49,7 @@ export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger):
       if (name === null) continue
       stats.learned++
       const fingerprint = fingerprintOf(canonical).toString('hex')
-      logger.info({ schema: name, fingerprint }, 'learned a schema of another release')
+      logger.info({ schema: name, fingerprint, atStart }, 'learned a schema of another release')
     }
   }
 
@@ -94,7 +94,10 @@ export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger):
 
   return {
     stats,
-    publish: () => patiently(clock, writeDown),
+    async publish() {
+      await patiently(clock, writeDown)
+      atStart = false
+    },
     async learn(keys) {
       for (let tries = 1; keys.some((key) => !knowsSchema(key) && !unknown.has(key)); tries++) {
         try {
@@ -107,10 +110,6 @@ export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger):
           await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))
         }
       }
-      const found = keys.filter((key) => knowsSchema(key) && !told.has(key))
-      for (const key of found) told.add(key)
-      if (found.length > 0)
-        logger.info({ schemas: found.map(hex) }, 'records waited for a schema of another release')
       for (const key of keys) {
         if (knowsSchema(key) || unknown.has(key)) continue
         stats.unknown++

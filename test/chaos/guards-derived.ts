@@ -10,8 +10,8 @@ import type { RunSettings } from './settings.ts'
 
 /** What the archive says when records that it had not read are gone. */
 const alarm = 'were deleted before they were archived'
-/** What a process says when it had to learn a schema before it could go on. */
-const waited = 'records waited for a schema of another release'
+/** What a process says that had started without knowing a schema, and met it in the log. */
+const learned = '"atStart":false,"msg":"learned a schema of another release"'
 
 export function voidDerived(
   settings: RunSettings,
@@ -37,7 +37,7 @@ export function voidDerived(
   }
   if (faults.includes('releases')) {
     for (const kind of roleKinds)
-      need(logsOf(logs, kind).includes(waited), `no ${kind} met what another release had written`)
+      need(logsOf(logs, kind).includes(learned), `no ${kind} met what another release had written`)
     const messages = verdict.model.accepted.filter(({ type }) => type === 'MessageSent')
     const newer = messages.filter(({ row }) => row.importance !== undefined).length
     need(
