@@ -105,6 +105,8 @@ export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger):
           break
         } catch (err) {
           if (!(err instanceof Fault)) throw err
+          // Logs of before there was such a topic.
+          if (err.code === 'unknown_topic') break
           if (tries % 10 === 1)
             logger.warn({ code: err.code, err }, 'im.schemas could not be read; trying on')
           await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))

@@ -104,6 +104,15 @@ test('what nobody wrote down is handed on as it is, and asked for once', async (
   await consumer.stop()
 })
 
+test('in logs of before there was such a topic nothing waits for it', async () => {
+  const old = createMemoryLog(realClock)
+  await (await old.admin()).ensureTopics(sharedTopics(1).filter(({ name }) => name !== topics.schemas))
+  const { key } = newerMessage(0)
+  const book = createSchemaBook(old, realClock, silentLog)
+  await book.learn([key])
+  expect(book.stats).toEqual({ learned: 0, unknown: 1 })
+})
+
 test('each process writes down what it may write, once, before anything else', async () => {
   const book = createSchemaBook(log, realClock, silentLog)
   await book.publish()
