@@ -1,4 +1,5 @@
-/** Faults of the way between clients and gateways, and of a Redis that is there and does not answer. */
+/** Faults of the way between clients and gateways, and of a Redis that does not answer, or has forgotten everything. */
+import { createRedis } from '../../infra/redis/client.ts'
 import type { Cluster } from './cluster.ts'
 import { monotonicUs } from './history.ts'
 import type { Bites, Traffic } from './nemesis.ts'
@@ -6,6 +7,8 @@ import type { Bites, Traffic } from './nemesis.ts'
 /** A storm is over when so many are back. */
 const backShare = 0.9
 const backMsMax = 30_000
+
+const marker = 'chaos:marker'
 
 type Sleep = (ms: number) => Promise<void>
 
@@ -76,4 +79,36 @@ export async function halfOpen(
   const vanished = link.vanish()
   await sleep(ms)
   bites.vanished.push({ count: vanished.count, closedAfterMs: [...vanished.closedAfterMs] })
+}
+
+/** Empty for certain: what was written before the stop is not there after it. */
+export async function emptyRedis(
+  cluster: Cluster,
+  plannedMs: number,
+  away: () => Promise<void>,
+  bites: Bites,
+  sleep: Sleep,
+): Promise<void> {
+  const { redis } = cluster.engines
+  const logger = { debug() {}, info() {}, warn() {}, error() {} }
+  const client = createRedis({ urls: [redis.url], name: 'chaos' }, logger)
+  try {
+    await client.ready(2_000)
+    await client.batch([['SET', marker, '1']])
+    const from = monotonicUs()
+    await redis.stop()
+    await away()
+    bites.storeOutages.push({ store: 'Redis', from, to: monotonicUs(), plannedMs })
+    await redis.restart({ emptied: true })
+    for (let waited = 0; ; waited += 200) {
+      await sleep(200)
+      const [kept] = await client.batch([['GET', marker]]).catch(() => ['unknown'])
+      if (kept === null) break
+      if (kept !== 'unknown') throw new Error('it kept its data')
+      if (waited > 10_000) throw new Error('it does not answer')
+    }
+    bites.redisEmptied += 1
+  } finally {
+    await client.close()
+  }
 }

@@ -1,11 +1,10 @@
 /** Does what the schedule says to the cluster, writes each fault into the history, and keeps what proves that it bit. */
 import { readFileSync } from 'node:fs'
-import { createRedis } from '../../infra/redis/client.ts'
 import type { Cluster } from './cluster.ts'
 import type { History } from './history.ts'
 import { monotonicUs } from './history.ts'
 import { deleteActivity, loseInsertAnswers, poison, refuseInserts } from './nemesis-derived.ts'
-import { halfOpen, pauseRedis, slowRedis, storm } from './nemesis-links.ts'
+import { emptyRedis, halfOpen, pauseRedis, slowRedis, storm } from './nemesis-links.ts'
 import { mixReleases } from './nemesis-releases.ts'
 import type { RoleHandle, RoleKind } from './role.ts'
 import { type Fault, faultText, type Planned } from './schedule.ts'
@@ -48,7 +47,6 @@ export interface Nemesis {
   stop(): void
 }
 
-const marker = 'chaos:marker'
 /** Longest that a store stays away beyond its time. */
 const outageExtraMsMax = 45_000
 /** Longest wait for a stopped sequencer's partitions to be taken, beyond its session. */
@@ -266,38 +264,6 @@ async function freeRole(cluster: Cluster, kind: RoleKind, index: number, sleep: 
     await sleep(50)
   }
   throw new Error(`no ${kind} runs`)
-}
-
-/** Empty for certain: what was written before the stop is not there after it. */
-async function emptyRedis(
-  cluster: Cluster,
-  plannedMs: number,
-  away: () => Promise<void>,
-  bites: Bites,
-  sleep: Sleep,
-): Promise<void> {
-  const { redis } = cluster.engines
-  const logger = { debug() {}, info() {}, warn() {}, error() {} }
-  const client = createRedis({ urls: [redis.url], name: 'chaos' }, logger)
-  try {
-    await client.ready(2_000)
-    await client.batch([['SET', marker, '1']])
-    const from = monotonicUs()
-    await redis.stop()
-    await away()
-    bites.storeOutages.push({ store: 'Redis', from, to: monotonicUs(), plannedMs })
-    await redis.restart({ emptied: true })
-    for (let waited = 0; ; waited += 200) {
-      await sleep(200)
-      const [kept] = await client.batch([['GET', marker]]).catch(() => ['unknown'])
-      if (kept === null) break
-      if (kept !== 'unknown') throw new Error('it kept its data')
-      if (waited > 10_000) throw new Error('it does not answer')
-    }
-    bites.redisEmptied += 1
-  } finally {
-    await client.close()
-  }
 }
 
 /** State letter of a process, as Linux tells it. */
