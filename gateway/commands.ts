@@ -1,8 +1,11 @@
 /** Appends commands to the log. What is acknowledged there cannot be lost; what is not may or may not be in it. */
-import { sealCommand } from '../schemas/codec.ts'
+import type { ContentSealer } from '../projections/content-keys/follower.ts'
+import { fingerprintKey } from '../schemas/avro.ts'
+import { decodeCommandPayload, encodeCommandPayload, sealCommand } from '../schemas/codec.ts'
 import type { CodeName } from '../schemas/codes.ts'
 import { partitionOf } from '../schemas/ids.ts'
 import { type Appender, type Clock, Fault, type Logger } from '../schemas/ports.ts'
+import { commandPayloads } from '../schemas/records.ts'
 import { topics } from '../schemas/topics.ts'
 import type { CommandDraft } from './command-of.ts'
 import type { Counters } from './counters.ts'
@@ -15,6 +18,8 @@ export interface CommandSink {
 
 export interface CommandSinkOptions {
   readonly appender: Appender
+  /** Seals contents. Default: they go into the log as they are. */
+  readonly sealer?: ContentSealer | null
   readonly partitions: number
   readonly gatewayId: string
   readonly boot: string
@@ -27,7 +32,7 @@ export interface CommandSinkOptions {
 const FAULT_LOG_MS_MIN = 5_000
 
 export function createCommandSink(options: CommandSinkOptions): CommandSink {
-  const { appender, clock, counters, log } = options
+  const { appender, clock, counters, log, sealer } = options
   let inFlight = 0
   let loggedAt = Number.NEGATIVE_INFINITY
 
@@ -48,7 +53,7 @@ export function createCommandSink(options: CommandSinkOptions): CommandSink {
       inFlight += 1
       try {
         const reply = { gateway: options.gatewayId, boot: options.boot, connection: connectionId }
-        const value = sealCommand({ ...draft, reply })
+        const value = sealCommand({ ...(sealer ? await sealedDraft(draft, sealer) : draft), reply })
         const partition = partitionOf(draft.stream, options.partitions)
         await appender.append(topics.commands, partition, { key: draft.stream, value })
         counters.commandsAppended += 1
@@ -63,3 +68,18 @@ export function createCommandSink(options: CommandSinkOptions): CommandSink {
     inFlight: () => inFlight,
   }
 }
+
+/** The same command with its content sealed under a key of the sender's. Rejects with a Fault where there is none to be had. */
+async function sealedDraft(draft: CommandDraft, sealer: ContentSealer): Promise<CommandDraft> {
+  if (!ofContents.has(fingerprintKey(draft.schema))) return draft
+  const payload = decodeCommandPayload({ ...draft, reply: null })
+  if (!('content' in payload)) return draft
+  const sealed = await sealer.seal(draft.sender, draft.packId, payload.content)
+  return { ...draft, ...encodeCommandPayload({ ...payload, ...sealed }) }
+}
+
+const ofContents: ReadonlySet<string> = new Set(
+  [commandPayloads.SendMessage, commandPayloads.EditMessage].map(({ fingerprint }) =>
+    fingerprintKey(fingerprint),
+  ),
+)

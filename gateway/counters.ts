@@ -6,6 +6,8 @@ export interface Counters {
   commandsFailed: number
   deliveries: number
   deliveriesUnreadable: number
+  /** Their content was sealed under a key that was not read yet. */
+  deliveriesWaitedForKey: number
   pushed: number
   pushesDropped: number
   resent: number
@@ -69,6 +71,7 @@ export const newCounters = (): Counters => ({
   commandsFailed: 0,
   deliveries: 0,
   deliveriesUnreadable: 0,
+  deliveriesWaitedForKey: 0,
   pushed: 0,
   pushesDropped: 0,
   resent: 0,

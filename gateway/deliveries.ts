@@ -1,4 +1,5 @@
 /** What fan-out tells this gateway: events to push, answers to senders, hints. Each record is decoded once. */
+import type { ContentOpener } from '../projections/content-keys/follower.ts'
 import { open } from '../schemas/avro.ts'
 import { decodeEventPayload, history, openEnvelope } from '../schemas/codec.ts'
 import { codes, isCode } from '../schemas/codes.ts'
@@ -6,7 +7,14 @@ import type { Item, ServerFrame } from '../schemas/frames.ts'
 import { formatPackId, isRoom } from '../schemas/ids.ts'
 import { isFor, itemOf } from '../schemas/item.ts'
 import type { Clock, Logger } from '../schemas/ports.ts'
-import { type Answer, type Delivery, type Envelope, records, type Signal } from '../schemas/records.ts'
+import {
+  type Answer,
+  type Delivery,
+  type Envelope,
+  type EventPayload,
+  records,
+  type Signal,
+} from '../schemas/records.ts'
 import type { ChannelEvent, Channels } from './channels.ts'
 import { type Connection, type Connections, mayObserve } from './connections.ts'
 import type { Counters } from './counters.ts'
@@ -20,8 +28,11 @@ import { isBehind, newPushState, noteKnown, type PushState, push, replaceChanged
 import type { Rooms } from './rooms.ts'
 
 export interface Deliveries {
-  /** Never throws: a delivery is a hint, and one that cannot be read is counted and dropped. */
-  handle(value: Buffer, fannedAt: number): void
+  /**
+   * Never throws: a delivery is a hint, and one that cannot be read is counted and dropped. A promise: it waits for the key of its
+   * content, and no other may be handled before.
+   */
+  handle(value: Buffer, fannedAt: number): void | Promise<void>
   /** To all connections of a user but the one that sent it. */
   push(user: string, event: ChannelEvent): void
   /** Tells those of these users who hold less that the stream has come to `seq`. */
@@ -37,6 +48,7 @@ export interface DeliveriesOptions {
   readonly channels: Pick<Channels, 'deliver' | 'deliverUnread' | 'memberCount' | 'members'>
   readonly rooms: Pick<Rooms, 'deliver'>
   readonly ledger: Pick<Ledger, 'messageOf' | 'answered' | 'refused'>
+  readonly opener: Pick<ContentOpener, 'opened' | 'untilRead'>
   readonly counters: Counters
   readonly clock: Clock
   readonly log: Logger
@@ -52,7 +64,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   const gaps = createGaps()
   const crowding = createCrowding()
 
-  function deliver(delivery: Delivery, fannedAt: number): void {
+  function deliver(delivery: Delivery, read: ReadEvent | null, fannedAt: number): void {
     if (gaps.note(delivery.partition, delivery.instance, delivery.counter)) {
       counters.deliveryGaps += 1
       hub.resync(connections.all())
@@ -61,7 +73,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     // The answer first: the sender's own copy must not wait behind a large roster.
     if (delivery.answer) answer(delivery.stream, delivery.answer)
     const { headSeq, observing, recipients, signal, stream } = delivery
-    if (delivery.event) event(delivery, delivery.event, fannedAt)
+    if (read) event(delivery, read, fannedAt)
     else if (headSeq > 0) {
       hint(recipients, stream, headSeq, observing)
       if (delivery.channel) hint(channels.members(stream), stream, headSeq)
@@ -106,14 +118,12 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     hub.send(connection, frame)
   }
 
-  function event(delivery: Delivery, bytes: Buffer, fannedAt: number): void {
-    const envelope = openEnvelope(bytes)
+  function event(delivery: Delivery, { envelope, item }: ReadEvent, fannedAt: number): void {
     const { stream, seq } = envelope
     if (isRoom(stream)) {
-      room(envelope)
+      if (item) room(envelope, item)
       return
     }
-    const item = decodeItem(envelope)
     const { channel, observing, recipients } = delivery
     const many = channel ? channels.memberCount(stream) : recipients.length
     const now = options.clock.now()
@@ -138,9 +148,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
   }
 
   /** To everyone in it, its author too. What cannot be decoded is skipped, and the next frame says so. */
-  function room(envelope: Envelope): void {
-    const item = decodeItem(envelope)
-    if (!item) return
+  function room(envelope: Envelope, item: Item): void {
     options.observeDeliveryMs(options.clock.now() - envelope.time)
     options.rooms.deliver(item)
   }
@@ -207,18 +215,48 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
       }
   }
 
+  function unreadable(error: unknown): void {
+    counters.deliveriesUnreadable += 1
+    if (counters.deliveriesUnreadable % 1_000 === 1)
+      options.log.warn(
+        { err: error, unreadable: counters.deliveriesUnreadable },
+        'a delivery could not be read',
+      )
+  }
+
+  /** With its content in clear, as far as its key is known. */
+  function readEvent(bytes: Buffer): ReadEvent & { readonly waits: boolean } {
+    const envelope = openEnvelope(bytes)
+    const payload = decodePayload(envelope)
+    const opened = payload && options.opener.opened(payload)
+    return { envelope, item: opened && itemOf(envelope, opened), waits: payload !== null && opened === null }
+  }
+
+  /** The key was in the log before the message: it is on its way. What cannot be opened in the end is left to the reads. */
+  async function handleLater(delivery: Delivery, bytes: Buffer, fannedAt: number): Promise<void> {
+    counters.deliveriesWaitedForKey += 1
+    try {
+      await options.opener.untilRead()
+    } catch (error) {
+      unreadable(error)
+    }
+    try {
+      deliver(delivery, readEvent(bytes), fannedAt)
+    } catch (error) {
+      unreadable(error)
+    }
+  }
+
   return {
     handle(value, fannedAt) {
       counters.deliveries += 1
       try {
-        deliver(open(records.Delivery, value, history), fannedAt)
+        const delivery = open(records.Delivery, value, history)
+        const read = delivery.event && readEvent(delivery.event)
+        if (delivery.event && read?.waits) return handleLater(delivery, delivery.event, fannedAt)
+        deliver(delivery, read, fannedAt)
       } catch (error) {
-        counters.deliveriesUnreadable += 1
-        if (counters.deliveriesUnreadable % 1_000 === 1)
-          options.log.warn(
-            { err: error, unreadable: counters.deliveriesUnreadable },
-            'a delivery could not be read',
-          )
+        unreadable(error)
       }
     },
     push: (user, sent) => pushToUser(user, sent),
@@ -235,10 +273,15 @@ function pushStateOf(connection: Connection): PushState<OutgoingEvent> {
   return connection.push
 }
 
-/** Null where the payload is of an unknown schema, or no event. */
-function decodeItem(envelope: Envelope): Item | null {
+interface ReadEvent {
+  readonly envelope: Envelope
+  /** Null where the payload is of an unknown schema, or no event. */
+  readonly item: Item | null
+}
+
+function decodePayload(envelope: Envelope): EventPayload | null {
   try {
-    return itemOf(envelope, decodeEventPayload(envelope))
+    return decodeEventPayload(envelope)
   } catch {
     return null
   }

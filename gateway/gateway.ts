@@ -2,6 +2,11 @@
 import type { Metrics } from '../infra/metrics.ts'
 import type { OnlineRegistry } from '../infra/redis/online-map.ts'
 import type { SignalBus } from '../infra/redis/signal-bus.ts'
+import {
+  type ContentOpener,
+  type ContentSealer,
+  noContentKeys,
+} from '../projections/content-keys/follower.ts'
 import type { ReadModels } from '../projections/reads.ts'
 import { limits } from '../schemas/limits.ts'
 import type { Clock, Fault, Logger, LogStore } from '../schemas/ports.ts'
@@ -50,6 +55,8 @@ export interface GatewayOptions {
   readonly online: OnlineRegistry
   readonly bus: Pick<SignalBus, 'publish' | 'listen'>
   readonly reads: ReadModels
+  /** Seals contents and opens them. Default: nothing is sealed. */
+  readonly contentKeys?: ContentOpener & ContentSealer
   readonly tokens: TokenVerifier
   readonly quotas?: QuotaSettings
   /** Default: every login with a right token may go on. */
@@ -108,6 +115,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const appender = await store.appender('commands', { timeoutMs: limits.appendTimeoutMs })
   const commands = createCommandSink({
     appender,
+    sealer: options.contentKeys ?? null,
     partitions: options.partitions,
     gatewayId,
     boot,
@@ -203,6 +211,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     channels,
     rooms,
     ledger,
+    opener: options.contentKeys ?? noContentKeys,
     counters,
     clock,
     log,

@@ -22,7 +22,8 @@ export interface InboundOptions {
   /** Runs its argument in a later turn, so that sockets are served between slices. */
   defer(fn: () => void): void
   /** `at`: when fan-out wrote it. */
-  delivery(value: Buffer, at: number): void
+  /** A promise: the next one is handed over when it has resolved. */
+  delivery(value: Buffer, at: number): void | Promise<void>
   revocation(value: Buffer): void
   /** Of any gateway; null: it has left. */
   heartbeat(gateway: string, boot: string | null): void
@@ -115,8 +116,10 @@ export async function startInbound(options: InboundOptions): Promise<Inbound> {
   async function handleDeliveries(batch: readonly LogRecord[]): Promise<void> {
     for (let at = 0; at < batch.length; at += SLICE) {
       if (at > 0) await pause()
-      for (const record of batch.slice(at, at + SLICE))
-        if (record.value) options.delivery(record.value, record.timestamp)
+      for (const record of batch.slice(at, at + SLICE)) {
+        const waits = record.value && options.delivery(record.value, record.timestamp)
+        if (waits) await waits
+      }
     }
   }
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { clickHouseOptions } from '../infra/clickhouse/migrate.ts'
 import { activeArchive } from '../infra/clickhouse/namespaces.ts'
+import { openContentKeys } from '../infra/keys-secret.ts'
 import { networksOf } from '../infra/networks.ts'
 import { createRedis, redisOptions } from '../infra/redis/client.ts'
 import { createRedisOnlineMap } from '../infra/redis/online-map.ts'
@@ -38,6 +39,11 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     store: role.store('namespaces'),
     ...{ clock, logger: log, failed: role.failed },
   })
+  const contentKeys = await openContentKeys(config, {
+    store: role.store('keys'),
+    ...{ clock, logger: log, by: name, failed: role.failed },
+  })
+  if (!contentKeys.keys) log.warn({}, 'contents are not sealed: LONGWIRE_KEYS_SECRET_FILE is not set')
   const clickhouse = activeArchive(clickHouseOptions(config), namespaces)
   const bus = createRedisSignalBus(redisOptions(config, name), redis, log)
   const boot = newBoot(clock.now(), Math.random)
@@ -62,6 +68,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
       clock,
       policies: { p2p: config.storeP2p, group: config.storeGroup },
     }),
+    ...(contentKeys.keys ? { contentKeys: contentKeys.keys } : {}),
     tokens: createVerifier({
       keys,
       issuer: config.tokenIssuer,
@@ -163,5 +170,6 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     { name: 'redis', stop: () => redis.close() },
     { name: 'clickhouse', stop: () => clickhouse.close() },
     { name: 'namespaces', stop: () => namespaces.stop() },
+    { name: 'content keys', stop: () => contentKeys.stop() },
   )
 })

@@ -37,6 +37,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     dataDir: path.resolve(parsed.dataDir),
     enginesDir: path.resolve(parsed.enginesDir),
     tokenSecretFile: absolute(parsed.tokenSecretFile),
+    keysSecretFile: absolute(parsed.keysSecretFile),
     tlsCertFile: absolute(parsed.tlsCertFile),
     tlsKeyFile: absolute(parsed.tlsKeyFile),
     jwksFile: absolute(parsed.jwksFile),

@@ -188,6 +188,13 @@ export const settings = {
     'File with the secret that signs tokens (HS256)',
     { fallbackText: 'random per data folder; required with external services' },
   ),
+  keysSecretFile: setting(
+    'KEYS_SECRET_FILE',
+    text,
+    'a file of at least 32 bytes',
+    'File with the secret that wraps the keys of message contents; the same for all processes, and kept as long as the contents',
+    { fallbackText: 'random per data folder with `npm start`; else contents are not sealed' },
+  ),
   connectionsPerUser: setting(
     'CONNECTIONS_PER_USER',
     wholeNumber(1, 10_000),

@@ -7,6 +7,7 @@ import { type Config, ConfigError, loadConfig, requireServices } from './config.
 import { EngineError } from './embedded/engine-process.ts'
 import { freePorts, isPortFree } from './embedded/ports.ts'
 import { type Embedded, type Need, startEmbedded } from './embedded/services.ts'
+import { ensureKeysSecretFile } from './keys-secret.ts'
 import { endWithNpm, onShutdown, type ShutdownStep } from './lifecycle.ts'
 import { silentLog } from './log.ts'
 import { setup } from './setup.ts'
@@ -181,6 +182,7 @@ function roleEnv(config: Config, engines: Embedded<Need>): Record<string, string
     LONGWIRE_CLICKHOUSE: config.clickhouse ?? engines.clickhouse?.url ?? '',
     LONGWIRE_PARTITIONS: String(config.partitions),
     LONGWIRE_TOKEN_SECRET_FILE: ensureTokenSecretFile(config),
+    LONGWIRE_KEYS_SECRET_FILE: ensureKeysSecretFile(config),
     // Nobody is there to go to.
     LONGWIRE_DRAIN_MS: process.env.LONGWIRE_DRAIN_MS ?? '0',
   }

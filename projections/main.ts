@@ -5,6 +5,7 @@
 import { type ClickHouse, createClickHouse } from '../infra/clickhouse/client.ts'
 import { clickHouseOptions, migrateArchive } from '../infra/clickhouse/migrate.ts'
 import { databaseOf, optionsIn } from '../infra/clickhouse/namespaces.ts'
+import { type OpenKeys, openContentKeys } from '../infra/keys-secret.ts'
 import { createRedis, redisOptions } from '../infra/redis/client.ts'
 import { checkTopics, type Role, runRole } from '../infra/role.ts'
 import { startReport } from '../infra/role-report.ts'
@@ -14,12 +15,15 @@ import { createActivityReader } from './activity/reader.ts'
 import { analyticsDatabaseOf, createAnalyticsViews } from './analytics/views.ts'
 import { createJanitor, type Janitor } from './archive/janitor.ts'
 import { type ArchiveSink, archiveSink } from './archive/sink.ts'
+import { openAccepted } from './content-keys/accepted.ts'
+import { createKeyMirror, type KeyMirror } from './content-keys/mirror.ts'
 import { deadLetters } from './dead-letters.ts'
 import { liveSink } from './live/sink.ts'
 import { followNamespaces, type NamespaceFollower } from './namespaces/follower.ts'
 import { followEach, type NamespaceReader } from './namespaces/readers.ts'
 import { inEach, inNamespace } from './namespaces/redis.ts'
 import type { RedisPort } from './ports.ts'
+import type { Accepted } from './projection.ts'
 import { createReader } from './reader.ts'
 import { keepsAll, type Policies } from './reads/policy.ts'
 
@@ -43,15 +47,24 @@ await runRole(
   wanted === 'all' ? 'projections' : `projections-${wanted}`,
   ['kafka', 'redis', 'clickhouse'],
   async (role) => {
-    const { config, log, clock, metrics, steps, failed } = role
+    const { config, log, clock, metrics, name, steps, failed } = role
     await checkTopics(role.store('setup'), config, role.schemas)
     const namespaces = await followNamespaces({
       store: role.store('namespaces'),
       ...{ clock, logger: log, failed },
     })
+    // It waits for no ClickHouse: only what is archived waits until the keys of it are.
+    const archiveClient = wanted === 'live' ? null : createClickHouse(clickHouseOptions(config))
+    const mirror = archiveClient && createKeyMirror({ clickhouse: archiveClient, clock, logger: log })
+    const keys = await openContentKeys(config, {
+      store: role.store('keys'),
+      ...{ clock, logger: log, by: name, failed },
+      ...(mirror ? { onChange: mirror.note } : {}),
+    })
     const running: (() => Iterable<readonly [string, Pick<NamespaceReader, 'stats'>]>)[] = []
-    if (wanted !== 'archive') running.push(await startLive(role, namespaces))
-    if (wanted !== 'live') running.push(startArchive(role, namespaces))
+    if (wanted !== 'archive') running.push(await startLive(role, namespaces, keys))
+    if (archiveClient && mirror)
+      running.push(startArchive(role, namespaces, keys, { clickhouse: archiveClient, mirror }))
     const readers = () => running.flatMap((some) => [...some()])
     const numbers = (pick: (name: string) => boolean) =>
       Object.fromEntries(
@@ -76,6 +89,7 @@ await runRole(
     steps.push(
       { name: 'report', stop: () => report.stop() },
       { name: 'namespaces', stop: () => namespaces.stop() },
+      { name: 'keys', stop: () => keys.stop() },
     )
     log.info({ roles: wanted, generation: config.generation, partitions: config.partitions }, 'started')
   },
@@ -85,7 +99,7 @@ function groupOf(group: string, namespace: string): string {
   return namespace === '' ? group : `${group}@${namespace}`
 }
 
-async function startLive(role: Role<Services>, namespaces: NamespaceFollower) {
+async function startLive(role: Role<Services>, namespaces: NamespaceFollower, { opener }: OpenKeys) {
   const { config, log, clock, store, steps, failed, name } = role
   const redis = createRedis(redisOptions(config, name), log)
   const appender = await store('dead-letters').appender('dead-letters')
@@ -110,6 +124,7 @@ async function startLive(role: Role<Services>, namespaces: NamespaceFollower) {
         }),
         clock,
         logger: log,
+        open: openAccepted(opener),
         recordsPerBatchMax: 500,
         bytesPerBatchMax: 1_000_000,
         // Once, however many namespaces there are.
@@ -135,10 +150,14 @@ function policiesOf({ storeP2p, storeGroup }: Role<Services>['config']): Policie
 }
 
 /** Does not wait for ClickHouse. */
-function startArchive(role: Role<Services>, namespaces: NamespaceFollower) {
+function startArchive(
+  role: Role<Services>,
+  namespaces: NamespaceFollower,
+  { opener }: OpenKeys,
+  { clickhouse, mirror }: { readonly clickhouse: ClickHouse; readonly mirror: KeyMirror },
+) {
   const { config, log, clock, store, steps, failed } = role
   const options = clickHouseOptions(config)
-  const clickhouse = createClickHouse(options)
   const activity = createActivityReader({
     consumer: store('activity').consumer({
       group: 'projections-activity',
@@ -150,6 +169,15 @@ function startArchive(role: Role<Services>, namespaces: NamespaceFollower) {
   const policies = policiesOf(config)
   const redis = keepsAll(policies) ? null : createRedis(redisOptions(config, `${role.name}-janitor`), log)
   let stopped = false
+
+  const open = openAccepted(opener)
+
+  /** The keys of what is archived stand in the archive before it does. */
+  async function openArchived(records: readonly Accepted[]): Promise<readonly Accepted[]> {
+    const opened = await open(records)
+    await mirror.flush()
+    return opened
+  }
 
   /** Null: the process stops. */
   async function patiently<T>(work: () => Promise<T>): Promise<T | null> {
@@ -176,6 +204,7 @@ function startArchive(role: Role<Services>, namespaces: NamespaceFollower) {
       sink,
       clock,
       logger: log,
+      open: openArchived,
       recordsPerBatchMax: 5_000,
       bytesPerBatchMax: 8_000_000,
       // The live projections copy it; the archive keeps the bytes themselves.
@@ -233,6 +262,7 @@ function startArchive(role: Role<Services>, namespaces: NamespaceFollower) {
       endShowing()
       await (await readers).stop()
       await activity.stop()
+      mirror.stop()
       await clickhouse.close()
       await redis?.close()
     },

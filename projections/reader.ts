@@ -17,6 +17,8 @@ export interface ReaderOptions {
   /** Records of one call to the sink; a greater run is cut. */
   readonly recordsPerBatchMax: number
   readonly bytesPerBatchMax: number
+  /** Opens sealed contents, before each call to the sink. Default: as they are. */
+  readonly open?: (records: readonly Accepted[]) => Promise<readonly Accepted[]>
   /** Copies what cannot be decoded; awaited and tried again like a write. */
   readonly deadLetter: (partition: number, record: LogRecord, reason: string, detail: string) => Promise<void>
   readonly failed: (fault: Fault) => void
@@ -56,7 +58,7 @@ const RETRY_MS_MIN = 50
 const RETRY_MS_MAX = 2_000
 
 export function createReader(options: ReaderOptions): Reader {
-  const { name, consumer, sink, clock, logger } = options
+  const { name, consumer, sink, clock, logger, open = async (records) => records } = options
   const owned = new Map<number, Owned>()
   const counts = { applied: 0, undecodable: 0, holes: 0, stale: 0, retries: 0, restarts: 0 }
   const refolded = new Set<number>()
@@ -152,7 +154,7 @@ export function createReader(options: ReaderOptions): Reader {
       const result =
         some.length === 0 && next.offset === of.position?.offset
           ? 'applied'
-          : await persist(partition, of, () => sink.apply(partition, some, next))
+          : await persist(partition, of, async () => sink.apply(partition, await open(some), next))
       if (result === 'lost') {
         counts.restarts++
         begins(partition)

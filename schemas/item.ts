@@ -117,12 +117,15 @@ export function itemFor(item: Item, user: string): Item {
   return item.kind === 'joinRequested' && item.value !== null ? { ...item, value: null } : item
 }
 
+/** What is sealed still, when everything was done to open it, has no content any more. */
 function contentOf(payload: {
   contentType: string
   content: Buffer
+  keyId: string | null
   mentions: string[]
   mentionAll: boolean
 }) {
+  if (payload.keyId !== null) return { contentType: null, content: null, mentions: [], mentionAll: false }
   return {
     contentType: payload.contentType,
     content: payload.content.toString('utf8'),

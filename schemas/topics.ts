@@ -12,6 +12,8 @@ export const topics = {
   revocations: 'im.revocations',
   generations: 'im.generations',
   activity: 'im.activity',
+  keys: 'im.keys',
+  readings: 'im.readings',
   projections: 'im.projections',
   schemas: 'im.schemas',
   deadLetters: 'im.dead-letters',
@@ -19,6 +21,12 @@ export const topics = {
 } as const
 
 const base = { 'unclean.leader.election.enable': 'false', 'max.message.bytes': '1048576' }
+/** What a newer record has replaced, a key that was destroyed above all, leaves the broker's disk within minutes. */
+const forgetful = {
+  'segment.ms': String(10 * MINUTE),
+  'max.compaction.lag.ms': String(10 * MINUTE),
+  'min.cleanable.dirty.ratio': '0.01',
+}
 const appendTime = { 'message.timestamp.type': 'LogAppendTime' }
 
 /** Specifications of the shared topics. `partitions` holds for commands, events and snapshots alike: they are co-partitioned. */
@@ -34,6 +42,8 @@ export function sharedTopics(partitions: number): TopicSpec[] {
     { name: topics.projections, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.schemas, partitions: 1, config: { ...compacted, ...appendTime } },
     { name: topics.generations, partitions: 1, config: { ...compacted, ...appendTime } },
+    { name: topics.keys, partitions: 1, config: { ...compacted, ...forgetful, ...appendTime } },
+    { name: topics.readings, partitions: 1, config: { ...keep(-1), ...appendTime } },
     { name: topics.activity, partitions: 1, config: { ...keep(7 * DAY), ...appendTime } },
     { name: topics.deadLetters, partitions: 1, config: keep(28 * DAY) },
   ]

@@ -19,6 +19,7 @@ const CREATE_VIEW = new RegExp(
 const CREATE_MATERIALIZED = new RegExp(
   String.raw`^(CREATE MATERIALIZED VIEW(?: IF NOT EXISTS)?) ${NAME} (TO [\s\S]* FROM )(\w+)([\s\S]*)$`,
 )
+const OPTIMIZE_TABLE = new RegExp(String.raw`^OPTIMIZE TABLE ${NAME}([\s\S]*)$`)
 const ALTER_TABLE = new RegExp(String.raw`^ALTER TABLE ${NAME}([\s\S]*)$`)
 const KEEPER_PATH = "'/clickhouse/tables/{uuid}/{shard}', '{replica}'"
 
@@ -43,6 +44,8 @@ export function onCluster(statement: string, cluster: string): readonly string[]
   if (view) return [`${view[1]} ${view[2]} ${on}${view[3]}`]
   const altered = ALTER_TABLE.exec(sql)
   if (altered) return changesOf(altered[1] ?? '', altered[2] ?? '', on)
+  const merged = OPTIMIZE_TABLE.exec(sql)
+  if (merged) return [`OPTIMIZE TABLE ${merged[1]}_local ${on}${merged[2]}`]
   return [statement]
 }
 

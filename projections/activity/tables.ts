@@ -65,6 +65,7 @@ export const sharedTables: readonly string[] = [
   'ledger_pushes',
   'ledger_sends',
   'activity_positions',
+  'content_keys',
 ]
 
 const TIME = "DateTime64(3, 'UTC') CODEC(Delta, ZSTD)"

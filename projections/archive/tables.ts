@@ -1,5 +1,6 @@
 /** Tables of the archive. Every release adds migrations and changes none, so that any older archive can be brought up to date. */
 import { activityStatements, ledgerStatements, sampledStatements } from '../activity/tables.ts'
+import { contentKeyStatements } from '../content-keys/mirror.ts'
 
 export interface Migration {
   readonly version: number
@@ -191,6 +192,7 @@ export const migrations: readonly Migration[] = [
     ],
   },
   { version: 6, statements: sampledStatements },
+  { version: 7, statements: contentKeyStatements },
 ]
 
 /** Columns that an insert into `events` names, as the ephemeral one must be named to be given. */

@@ -17,6 +17,7 @@ import { planRecord } from '../../processors/fanout/plan.ts'
 import { foldRoster, type Rosters } from '../../processors/fanout/roster.ts'
 import { routePlan } from '../../processors/fanout/route.ts'
 import { newFanoutStats } from '../../processors/fanout/stats.ts'
+import { noContentKeys } from '../../projections/content-keys/follower.ts'
 import type { ServerFrame } from '../../schemas/frames.ts'
 import { limits } from '../../schemas/limits.ts'
 import { Fault } from '../../schemas/ports.ts'
@@ -196,6 +197,7 @@ export async function runSchedule(random: Random, broken: Broken = {}): Promise<
   })
   const deliveries = createDeliveries({
     ...common,
+    opener: noContentKeys,
     hub: {
       send(connection, frame) {
         const client = clients.get(connection)

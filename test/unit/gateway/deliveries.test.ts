@@ -9,6 +9,7 @@ import { createLedger } from '../../../gateway/ledger.ts'
 import { resend } from '../../../gateway/push.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { createVirtualClock } from '../../../infra/memory/virtual-clock.ts'
+import { type ContentOpener, noContentKeys, withContent } from '../../../projections/content-keys/follower.ts'
 import { seal } from '../../../schemas/avro.ts'
 import type { ServerFrame } from '../../../schemas/frames.ts'
 import { type Delivery, type EventPayload, records } from '../../../schemas/records.ts'
@@ -18,7 +19,7 @@ import { eventOf, happening } from '../../support/fanout-given.ts'
 const HALL = 'g:hall'
 
 /** A gateway's deliveries, with what each user is sent. Members of the hall here: ann and bob. */
-function gateway() {
+function gateway(opener: ContentOpener = noContentKeys) {
   const clock = createVirtualClock()
   const connections = createConnections(8)
   const counters = newCounters()
@@ -39,6 +40,7 @@ function gateway() {
   const deliveries = createDeliveries({
     gatewayId: 'g1',
     boot: 'b1',
+    opener,
     connections,
     hub: {
       send: (connection, frame) => say(connection.user, frame),
@@ -89,9 +91,10 @@ function gateway() {
       answer: null,
       ...part,
     }
-    deliveries.handle(seal(records.Delivery, delivery), 0)
+    handled = deliveries.handle(seal(records.Delivery, delivery), 0)
     return told.splice(0)
   }
+  let handled: void | Promise<void>
   const event = (seq: number, payload: EventPayload, stream = HALL): Partial<Delivery> => ({
     stream,
     event: eventOf(stream, seq, payload, { time: clock.now() }).bytes,
@@ -105,6 +108,10 @@ function gateway() {
     unread,
     related,
     gaps: () => gaps,
+    later: async () => {
+      await handled
+      return told.splice(0)
+    },
     soon: () => soon,
     replaced,
     answered,
@@ -267,5 +274,20 @@ describe('a delivery', () => {
         ['g:other', 1, 'message', false],
       ])
     }
+  })
+
+  it('whose key is not known yet waits for it; what nobody can open is told without its content', async () => {
+    let read = false
+    const { connections, deliver, event, later } = gateway({
+      ...noContentKeys,
+      opened: (payload) => (read ? withContent(payload, null) : null),
+      untilRead: async () => {
+        read = true
+      },
+    })
+    connect(connections, 'ann')
+    const sealed = { ...event(1, happening('MessageSent', { keyId: 'bob~1' })), recipients: ['ann'] }
+    expect(deliver(sealed)).toEqual([])
+    expect(await later()).toEqual(['ann message 1'])
   })
 })

@@ -29,7 +29,7 @@ describe('on a cluster', () => {
       },
       ...{ membership: 'conversation', logins: 'user', user_days: 'user', gateway_boots: 'gateway' },
     })
-    expect(keys.size).toBe(16)
+    expect(keys.size).toBe(17)
   })
 
   test('columns are added to both, all other changes made where the rows are', () => {

@@ -1,0 +1,207 @@
+/**
+ * Follows im.keys: seals contents where they come in, and opens them where they are shown. While Kafka is away the keys that are known
+ * go on to hold.
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { seal as encode } from '../../schemas/avro.ts'
+import { openContent, SEED_BYTES, sealContent, wholeTree, wrap } from '../../schemas/content-keys.ts'
+import { type Appender, type Clock, Fault, type Logger, type LogStore } from '../../schemas/ports.ts'
+import { type ContentKey, type EventPayload, records } from '../../schemas/records.ts'
+import { topics } from '../../schemas/topics.ts'
+import { createKeyRing, type KeyRing, keyIdOf } from './ring.ts'
+
+export interface SealedContent {
+  readonly keyId: string
+  readonly content: Buffer
+}
+
+/** Where contents are shown or written into read models. */
+export interface ContentOpener {
+  /**
+   * The payload with its content in clear. Where its key was destroyed it keeps its key id, with no content. Null: its key is not
+   * known yet, see `untilRead`.
+   */
+  opened(payload: EventPayload): EventPayload | null
+  /** All of them opened, in their order; a key that is not there when all keys that stand now were read counts as destroyed. */
+  openedAll(payloads: readonly (EventPayload | null)[]): Promise<(EventPayload | null)[]>
+  /** Resolves once all keys that stand now were read. Rejects with a Fault where that takes too long. */
+  untilRead(): Promise<void>
+}
+
+/** Where contents come in. */
+export interface ContentSealer {
+  /** Makes the user's key where he has none. Rejects with a Fault. */
+  seal(user: string, packId: Buffer, content: Buffer): Promise<SealedContent>
+}
+
+export interface ContentKeys extends ContentOpener, ContentSealer {
+  readonly ring: KeyRing
+  /** Offset behind the last record read. */
+  readTo(): number
+  /** Writes a version of a key, and resolves when it was read back. */
+  write(key: ContentKey): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface ContentKeysOptions {
+  readonly store: LogStore
+  /** 32 bytes. */
+  readonly secret: Buffer
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Written into the keys that are made here. */
+  readonly by: string
+  /** Each record that changes something, with its bytes; those that stood before come first. */
+  readonly onChange?: (key: ContentKey, value: Buffer) => void
+  failed(fault: Fault): void
+}
+
+const START_MS_MAX = 60_000
+const READ_MS_MAX = 10_000
+const POLL_MS = 5
+const PARTITION = 0
+const SUFFIX_BYTES = 6
+const NOTHING = Buffer.alloc(0)
+
+/** Resolves once the topic has been read to the end that it had. */
+export async function followContentKeys(options: ContentKeysOptions): Promise<ContentKeys> {
+  const { store, secret, clock, logger } = options
+  const ring = createKeyRing(secret)
+  // Every follower reads everything: a group of its own, deleted at the end.
+  const group = `keys-${randomUUID()}`
+  const consumer = store.consumer({ group, topics: [topics.keys], compacted: [topics.keys], maxWaitMs: 500 })
+  const { promise: caughtUp, resolve, reject } = Promise.withResolvers<void>()
+  const making = new Map<string, Promise<string>>()
+  let appender: Promise<Appender> | null = null
+  let startEnd: number | null = null
+  let next = 0
+
+  async function begin(): Promise<void> {
+    const { begin: first, end } = await consumer.range(topics.keys, PARTITION)
+    startEnd ??= end
+    next = Math.max(next, first)
+    if (next >= startEnd) resolve()
+    consumer.seek(topics.keys, PARTITION, next)
+  }
+
+  await consumer.start({
+    assigned(added) {
+      if (added.includes(PARTITION)) begin().catch(reject)
+    },
+    records(_topic, _partition, batch) {
+      for (const { value, offset } of batch) {
+        try {
+          const changed = value && ring.apply(value)
+          if (changed) options.onChange?.(changed, value)
+        } catch (err) {
+          logger.error({ err, offset }, 'a record of im.keys could not be read and does not count')
+        }
+        next = offset + 1
+      }
+      if (startEnd !== null && next >= startEnd) resolve()
+    },
+    failed: options.failed,
+  })
+  const tooLate = clock.after(START_MS_MAX, () =>
+    reject(new Error(`im.keys was not read within ${START_MS_MAX / 1_000} s`)),
+  )
+  await caughtUp.finally(tooLate)
+  ring.check()
+
+  async function readUpTo(end: number): Promise<void> {
+    for (const until = clock.now() + READ_MS_MAX; next < end; ) {
+      if (clock.now() > until) throw new Fault('keys_behind', 'im.keys is not read yet', { retriable: true })
+      await new Promise<void>((done) => void clock.after(POLL_MS, done))
+    }
+  }
+
+  const untilRead = async (): Promise<void> => readUpTo((await consumer.range(topics.keys, PARTITION)).end)
+
+  async function write(key: ContentKey): Promise<void> {
+    appender ??= store.appender('keys')
+    // Not kept where it failed: the next one tries anew.
+    const open = await appender.catch((err: unknown) => {
+      appender = null
+      throw err
+    })
+    const value = encode(records.ContentKey, key)
+    const offset = await open.append(topics.keys, PARTITION, { key: key.id, value })
+    await readUpTo(offset + 1)
+  }
+
+  /** Two gateways may make one for the same user at a time: both then take the older, whichever of them it was. */
+  async function make(user: string): Promise<string> {
+    const id = keyIdOf(user, randomBytes(SUFFIX_BYTES).toString('hex'))
+    const at = clock.now()
+    const tree = wrap(secret, id, wholeTree(randomBytes(SEED_BYTES)))
+    const { by } = options
+    await write({ id, version: 0, state: 'live', heldUntil: null, tree, madeAt: at, by, at })
+    return ring.newest(user) ?? id
+  }
+
+  function keyOf(user: string): string | Promise<string> {
+    const known = ring.newest(user)
+    if (known !== null) return known
+    const underWay = making.get(user)
+    if (underWay) return underWay
+    const made = make(user).finally(() => making.delete(user))
+    making.set(user, made)
+    return made
+  }
+
+  function opened(payload: EventPayload): EventPayload | null {
+    if (!('keyId' in payload) || payload.keyId === null) return payload
+    const leaf = ring.leaf(payload.keyId, payload.packId)
+    if (leaf === 'unknown') return null
+    return withContent(payload, leaf === 'destroyed' ? null : openContent(leaf, payload.content))
+  }
+
+  return {
+    ring,
+    readTo: () => next,
+    write,
+    untilRead,
+    async seal(user, packId, content) {
+      const keyId = await keyOf(user)
+      const leaf = ring.leaf(keyId, packId)
+      // Cut out before the message was sent: it was destroyed under this packId.
+      if (!Buffer.isBuffer(leaf))
+        throw new Fault('key_destroyed', 'the message was destroyed', { retriable: false })
+      return { keyId, content: sealContent(leaf, content) }
+    },
+    opened,
+    async openedAll(payloads) {
+      const done = payloads.map((payload) => payload && opened(payload))
+      if (!done.some((found, i) => found === null && payloads[i] !== null)) return done
+      await untilRead()
+      return payloads.map((payload) => payload && (opened(payload) ?? withContent(payload, null)))
+    },
+    async stop() {
+      await (await appender)?.close()
+      await consumer.stop()
+      const admin = await store.admin()
+      await admin.deleteGroup(group).catch((err) => logger.debug({ err, group }, 'group was not deleted'))
+      await admin.close()
+    },
+  }
+}
+
+/** Null: what nobody can open any more. */
+export function withContent(payload: EventPayload, content: Buffer | null): EventPayload {
+  if (!('keyId' in payload)) return payload
+  return content ? { ...payload, keyId: null, content } : { ...payload, content: NOTHING }
+}
+
+/** Where there is no secret: what is sealed cannot be read, and nothing is sealed. */
+export const noContentKeys: ContentOpener = {
+  opened(payload) {
+    if (!('keyId' in payload) || payload.keyId === null) return payload
+    throw new Fault(
+      'no_keys_secret',
+      'contents are sealed: LONGWIRE_KEYS_SECRET_FILE must name the file with the secret of their keys',
+      { retriable: false },
+    )
+  },
+  openedAll: async (payloads) => payloads.map((payload) => payload && noContentKeys.opened(payload)),
+  untilRead: async () => {},
+}
