@@ -5,6 +5,7 @@ import { type ProjectionName, shownAs } from '../projections/namespaces/registry
 import type { ArchivePort, RedisPort } from '../projections/ports.ts'
 import { createClickHouse } from './clickhouse/client.ts'
 import { activeArchive, optionsIn } from './clickhouse/namespaces.ts'
+import { type OpenKeys, openContentKeys } from './keys-secret.ts'
 import { silentLog } from './log.ts'
 import { type Tool, ToolError } from './tool.ts'
 
@@ -60,4 +61,15 @@ export async function openReadStores(
     ),
     shared: tool.clickhouse(),
   }
+}
+
+/** Keys of contents, as far as they stand; followed until the command ends. */
+export async function openToolKeys(tool: Tool): Promise<Pick<OpenKeys, 'opener' | 'keys'>> {
+  const { opener, keys, stop } = await openContentKeys(tool.config, {
+    ...{ store: tool.store('keys'), clock: tool.clock, logger: silentLog, by: 'a command' },
+    // What it knew goes on to hold, and whoever needs a later key is told that it did not come.
+    failed() {},
+  })
+  tool.atEnd(stop)
+  return { opener, keys }
 }

@@ -195,6 +195,13 @@ export const settings = {
     'File with the secret that wraps the keys of message contents; the same for all processes, and kept as long as the contents',
     { fallbackText: 'random per data folder with `npm start`; else contents are not sealed' },
   ),
+  holdDays: setting(
+    'HOLD_DAYS',
+    wholeNumber(0, 3_650),
+    'a number of days from 0 to 3650',
+    'How long auditors may read what users no longer see (recalled, edited over, erased); then `npm run erase -- due` destroys it',
+    { fallback: '180' },
+  ),
   connectionsPerUser: setting(
     'CONNECTIONS_PER_USER',
     wholeNumber(1, 10_000),

@@ -15,8 +15,8 @@ import { createActivityReader } from './activity/reader.ts'
 import { analyticsDatabaseOf, createAnalyticsViews } from './analytics/views.ts'
 import { createJanitor, type Janitor } from './archive/janitor.ts'
 import { type ArchiveSink, archiveSink } from './archive/sink.ts'
-import { openAccepted } from './content-keys/accepted.ts'
 import { createKeyMirror, type KeyMirror } from './content-keys/mirror.ts'
+import { openRecords } from './content-keys/open.ts'
 import { deadLetters } from './dead-letters.ts'
 import { liveSink } from './live/sink.ts'
 import { followNamespaces, type NamespaceFollower } from './namespaces/follower.ts'
@@ -124,7 +124,7 @@ async function startLive(role: Role<Services>, namespaces: NamespaceFollower, { 
         }),
         clock,
         logger: log,
-        open: openAccepted(opener),
+        open: openRecords(opener),
         recordsPerBatchMax: 500,
         bytesPerBatchMax: 1_000_000,
         // Once, however many namespaces there are.
@@ -170,7 +170,7 @@ function startArchive(
   const redis = keepsAll(policies) ? null : createRedis(redisOptions(config, `${role.name}-janitor`), log)
   let stopped = false
 
-  const open = openAccepted(opener)
+  const open = openRecords(opener)
 
   /** The keys of what is archived stand in the archive before it does. */
   async function openArchived(records: readonly Accepted[]): Promise<readonly Accepted[]> {

@@ -2,7 +2,7 @@
 import type { CodeName } from '../../schemas/codes.ts'
 
 /** What a token can allow beyond what every user may. */
-export const tokenRights = ['observe'] as const
+export const tokenRights = ['observe', 'audit'] as const
 export type Right = (typeof tokenRights)[number]
 
 /** Why a token was refused: for the operator's counters. A client hears the code alone. */

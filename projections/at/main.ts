@@ -1,6 +1,6 @@
 /** `npm run at -- TIME …`: the past, from the archive or from the log. */
 import { Command, InvalidArgumentError } from 'commander'
-import { openReadStores } from '../../infra/read-stores.ts'
+import { openReadStores, openToolKeys } from '../../infra/read-stores.ts'
 import { createProgress, grouped, table } from '../../infra/terminal.ts'
 import { runTool, ToolError } from '../../infra/tool.ts'
 import { checkTime, conversationAt, iso, listAt, rosterAt, unreadAt, type Where } from './at.ts'
@@ -52,12 +52,13 @@ await runTool(command, async (tool) => {
   if (conversation !== undefined && what !== 'unread')
     throw new ToolError(`${what} takes one id, and '${conversation}' is a second one`)
   const progress = createProgress(process.stderr)
+  const { opener } = await openToolKeys(tool)
   const past = flags.fromLog
     ? logPast({
-        ...{ store: tool.store('at'), partitions: tool.config.partitions, signal: tool.signal },
+        ...{ store: tool.store('at'), partitions: tool.config.partitions, signal: tool.signal, opener },
         progress: (done, of) => progress.show(`reading the log: ${grouped(done)} of at most ${grouped(of)}`),
       })
-    : archivePast((await openReadStores(tool)).clickhouse)
+    : archivePast((await openReadStores(tool)).clickhouse, opener)
   const where: Where = { past, time }
   await checkTime(where, tool.clock.now())
   const last = (await past.times())?.last ?? 0

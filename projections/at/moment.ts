@@ -14,7 +14,7 @@ export interface Message {
   readonly contentType: string | null
   /** Null: recalled. */
   readonly content: string | null
-  /** Sealed under this key. */
+  /** The key that it was sealed under, where that was destroyed: then there is no content. */
   readonly keyId: string | null
   /** Seq of the last edit or of the recall; null: as it was sent. */
   readonly changedBy: number | null

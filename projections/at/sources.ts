@@ -5,6 +5,8 @@ import type { LogStore } from '../../schemas/ports.ts'
 import { readRecord } from '../../schemas/read.ts'
 import { topics } from '../../schemas/topics.ts'
 import { archivedConversations, archivedEvents, archivedTimes, type Recorded } from '../archived.ts'
+import type { ContentOpener } from '../content-keys/follower.ts'
+import { openRecords } from '../content-keys/open.ts'
 import type { ArchivePort } from '../ports.ts'
 import { scan } from '../scan.ts'
 
@@ -17,10 +19,13 @@ export interface Past {
   times(): Promise<{ readonly first: number; readonly last: number } | null>
 }
 
-export const archivePast = (clickhouse: Pick<ArchivePort, 'query'>): Past => ({
+export const archivePast = (
+  clickhouse: Pick<ArchivePort, 'query'>,
+  opener: Pick<ContentOpener, 'openedAll'>,
+): Past => ({
   events: (streams, until, take) =>
-    archivedEvents(clickhouse, streams, until, (records) => {
-      for (const record of records) take(record)
+    archivedEvents(clickhouse, streams, until, async (records) => {
+      for (const record of await openRecords(opener)(records)) take(record)
     }),
   conversations: (user) => archivedConversations(clickhouse, user),
   times: () => archivedTimes(clickhouse),
@@ -29,6 +34,7 @@ export const archivePast = (clickhouse: Pick<ArchivePort, 'query'>): Past => ({
 export interface LogPastOptions {
   readonly store: LogStore
   readonly partitions: number
+  readonly opener: Pick<ContentOpener, 'openedAll'>
   readonly signal?: AbortSignal
   readonly progress?: (done: number, of: number) => void
 }
@@ -36,7 +42,7 @@ export interface LogPastOptions {
 /** Thrown to end a scan whose rest is not needed. */
 const ENOUGH = Symbol('enough')
 
-export function logPast({ store, partitions, signal, progress }: LogPastOptions): Past {
+export function logPast({ store, partitions, opener, signal, progress }: LogPastOptions): Past {
   /** Accepted records of these partitions from the first on, up to the first one after `until` of each. */
   async function read(
     wanted: ReadonlySet<number>,
@@ -62,8 +68,9 @@ export function logPast({ store, partitions, signal, progress }: LogPastOptions)
           else return begin
           return end
         },
-        take(partition, records) {
+        async take(partition, records) {
           let at = positions.get(partition) ?? START
+          const found: Recorded[] = []
           for (const record of records) {
             if (!open.has(partition)) break
             const { verdict, envelope, payload, next } = readRecord(at, record)
@@ -76,9 +83,10 @@ export function logPast({ store, partitions, signal, progress }: LogPastOptions)
             if (envelope.time > until) {
               open.delete(partition)
               passed(envelope.time)
-            } else take({ partition, offset: record.offset, envelope, payload })
+            } else found.push({ partition, offset: record.offset, envelope, payload })
           }
           positions.set(partition, at)
+          for (const record of await openRecords(opener)(found)) take(record)
           done += records.length
           progress?.(done, all)
           if (open.size === 0) throw ENOUGH

@@ -11,7 +11,7 @@ export function saidIn({
   keyId,
 }: Pick<Message, 'content' | 'contentType' | 'keyId'>): string {
   if (content === null) return '(recalled)'
-  if (keyId !== null) return `(sealed under ${keyId})`
+  if (keyId !== null) return '(destroyed)'
   const text = textIn(content)
   return oneLine(
     text === null ? `[${contentType}]` : contentType === 'text' ? text : `[${contentType}] ${text}`,
@@ -27,7 +27,7 @@ export const oneLine = (text: string): string => {
   return line.length > LINE_MAX ? `${line.slice(0, LINE_MAX)}…` : line
 }
 
-function textIn(content: string): string | null {
+export function textIn(content: string): string | null {
   try {
     const { text, name, title } = JSON.parse(content) as Record<string, unknown>
     const found = [text, name, title].find((part) => typeof part === 'string')

@@ -28,8 +28,8 @@ export const TREE_BYTES_MAX = 900_000
 export interface Cut {
   /** To be written in this order: a part counts instead of what it was a part of, which is cut behind it. */
   readonly keys: readonly ContentKey[]
-  /** Messages for which there is no room: they stay as they are. */
-  readonly left: number
+  /** For which there is no room: they stay as they are. */
+  readonly left: readonly SealedMessage[]
 }
 
 /** Cuts messages out of the keys that seal them; what is destroyed already is passed over. */
@@ -41,8 +41,9 @@ export function cutMessages(
 ): Cut {
   const parts = new Map<string, { keyId: string; path: string; tree: KeyTree; cuts: number }>()
   const roots = new Map<string, KeyTree>()
-  let left = 0
-  for (const { keyId, packId } of messages) {
+  const left: SealedMessage[] = []
+  for (const message of messages) {
+    const { keyId, packId } = message
     const root = ring.get(keyId)
     if (!root || root.state === 'destroyed') continue
     const path = messagePath(packId)
@@ -52,7 +53,7 @@ export function cutMessages(
     parts.set(id, part)
     const tree = without(part.tree, path)
     if (tree.size === part.tree.size && seedAt(part.tree, path) === null) continue
-    if (encodeTree(tree).length > TREE_BYTES_MAX) left++
+    if (encodeTree(tree).length > TREE_BYTES_MAX) left.push(message)
     else Object.assign(part, { tree, cuts: part.cuts + 1 })
   }
   const keys: ContentKey[] = []

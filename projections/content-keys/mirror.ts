@@ -3,9 +3,13 @@
  * What a newer version has replaced is merged away, so that a key that was destroyed is not kept here.
  */
 import { randomUUID } from 'node:crypto'
-import { type Clock, Fault, type Logger } from '../../schemas/ports.ts'
-import type { ContentKey } from '../../schemas/records.ts'
+import { open } from '../../schemas/avro.ts'
+import { history } from '../../schemas/codec.ts'
+import { type Clock, Fault, type Logger, type LogStore } from '../../schemas/ports.ts'
+import { type ContentKey, records } from '../../schemas/records.ts'
+import { topics } from '../../schemas/topics.ts'
 import type { ArchivePort } from '../ports.ts'
+import { scan } from '../scan.ts'
 
 export interface KeyMirror {
   note(key: ContentKey, value: Buffer): void
@@ -84,3 +88,51 @@ export function createKeyMirror({ clickhouse, clock, logger }: KeyMirrorOptions)
     },
   }
 }
+
+const ROWS_PER_PAGE = 5_000
+
+/** Writes what the archive has of im.keys back into the topic, as far as that does not know it. Answers how many there were. */
+export async function restoreContentKeys(
+  store: LogStore,
+  clickhouse: Pick<ArchivePort, 'query'>,
+): Promise<number> {
+  const standing = new Map<string, number>()
+  await scan({
+    ...{ store, topic: topics.keys, partitions: 1, compacted: true },
+    take(_, batch) {
+      for (const { value } of batch) {
+        const key = value && open(records.ContentKey, value, history)
+        if (key) standing.set(key.id, Math.max(key.version, standing.get(key.id) ?? 0))
+      }
+    },
+  })
+  const appender = await store.appender('keys')
+  let written = 0
+  try {
+    for (let after = ''; ; ) {
+      const rows = await clickhouse.query<{ id: string; newest: number; record: string }>(
+        `SELECT id, max(version) AS newest, argMax(content_keys.record, version) AS record FROM content_keys
+         WHERE id > {after:String} GROUP BY id ORDER BY id LIMIT ${ROWS_PER_PAGE}`,
+        { after },
+      )
+      const missing = rows.filter(({ id, newest }) => Number(newest) > (standing.get(id) ?? -1))
+      for (let at = 0; at < missing.length; at += KEYS_PER_REQUEST)
+        await appender.appendBatch(
+          topics.keys,
+          0,
+          missing
+            .slice(at, at + KEYS_PER_REQUEST)
+            .map(({ id, record }) => ({ key: id, value: Buffer.from(record, 'base64') })),
+        )
+      written += missing.length
+      const last = rows.at(-1)
+      if (!last || rows.length < ROWS_PER_PAGE) return written
+      after = last.id
+    }
+  } finally {
+    await appender.close()
+  }
+}
+
+/** Small enough for one request, though some may be large. */
+const KEYS_PER_REQUEST = 500

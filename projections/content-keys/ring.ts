@@ -25,6 +25,7 @@ export interface KeyRing {
   tree(id: string): KeyTree
   /** Throws as `leaf` does, where there is any key. */
   check(): void
+  all(): Iterable<ContentKey>
   size(): number
 }
 
@@ -103,6 +104,7 @@ export function createKeyRing(secret: Buffer): KeyRing {
           return
         }
     },
+    all: () => byId.values(),
     size: () => byId.size,
   }
 }

@@ -4,6 +4,8 @@ import { FOLD_VERSION } from '../../processors/snapshot.ts'
 import { isId, parseStream, userStream } from '../../schemas/ids.ts'
 import { migrations } from '../archive/tables.ts'
 import { archivedConversations, archivedEvents, type Recorded } from '../archived.ts'
+import type { ContentOpener } from '../content-keys/follower.ts'
+import { openRecords } from '../content-keys/open.ts'
 import { type Fact, intervalsOf, mayRead } from '../directory/membership.ts'
 import type { ArchivePort } from '../ports.ts'
 import { recordHash, text64 } from '../verify/fingerprints.ts'
@@ -19,6 +21,7 @@ export interface ExportOptions {
   readonly clickhouse: Query
   /** Where logins stand. */
   readonly shared: Query
+  readonly opener: Pick<ContentOpener, 'openedAll'>
   readonly generation: number
   readonly now: number
   open(name: string): Promise<LineFile>
@@ -108,7 +111,7 @@ export async function exportOf(subject: Subject, options: ExportOptions): Promis
     let before: { readonly stream: string; readonly seq: number } = { stream: '', seq: 0 }
     await archivedEvents(clickhouse, streams.slice(at, at + STREAMS_AT_ONCE), ALL_TIME, async (portion) => {
       options.signal?.throwIfAborted()
-      for (const recorded of portion) {
+      for (const recorded of await openRecords(options.opener)(portion)) {
         const { stream, seq } = recorded.envelope
         const expected = before.stream === stream ? before.seq + 1 : 1
         if (seq !== expected) throw new RangeError(lost(stream, expected, seq))

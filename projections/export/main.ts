@@ -1,6 +1,6 @@
 /** `npm run export`: a user's or a conversation's records as JSON Lines with a manifest; `--check` holds an export against its manifest. */
 import { Command } from 'commander'
-import { openReadStores } from '../../infra/read-stores.ts'
+import { openReadStores, openToolKeys } from '../../infra/read-stores.ts'
 import { createProgress, grouped } from '../../infra/terminal.ts'
 import { runTool, ToolError } from '../../infra/tool.ts'
 import { exportOf, type Manifest, type Subject } from './export.ts'
@@ -31,11 +31,13 @@ await runTool(command, async (tool) => {
   const subject: Subject = { kind, id }
   const progress = createProgress(process.stderr)
   const { clickhouse, shared } = await openReadStores(tool)
+  const { opener } = await openToolKeys(tool)
   const manifest = await intoFolder(to, (folder) =>
     exportOf(subject, {
       ...{
         clickhouse,
         shared,
+        opener,
         generation: tool.config.generation,
         now: tool.clock.now(),
         signal: tool.signal,

@@ -7,10 +7,12 @@ import { createClickHouse } from '../../infra/clickhouse/client.ts'
 import { migrateArchive } from '../../infra/clickhouse/migrate.ts'
 import { databaseOf, optionsIn } from '../../infra/clickhouse/namespaces.ts'
 import { silentLog } from '../../infra/log.ts'
+import { openToolKeys } from '../../infra/read-stores.ts'
 import { createProgress, grouped, table } from '../../infra/terminal.ts'
 import { runTool, type Tool, ToolError } from '../../infra/tool.ts'
 import { Fault } from '../../schemas/ports.ts'
 import { topics } from '../../schemas/topics.ts'
+import { openRecords } from '../content-keys/open.ts'
 import { followNamespaces, type NamespaceFollower } from '../namespaces/follower.ts'
 import {
   isNamespaceName,
@@ -108,6 +110,7 @@ await runTool(command, async (tool) => {
     partitions: tool.config.partitions,
     ...{ clock: tool.clock, logger: silentLog, signal: tool.signal },
     passUnknown: flags.passUnknown === true,
+    open: openRecords((await openToolKeys(tool)).opener),
     onProgress: (now) => progress.show(text(now)),
   }
   try {

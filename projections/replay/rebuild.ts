@@ -17,6 +17,8 @@ export interface RebuildOptions {
   /** Of the namespace: it keeps the position, from which an interrupted rebuild goes on. */
   readonly sink: Sink
   readonly partitions: number
+  /** Opens sealed contents. Default: as they are. */
+  readonly open?: (records: readonly Accepted[]) => Promise<readonly Accepted[]>
   readonly clock: Clock
   readonly logger: Logger
   readonly signal?: AbortSignal
@@ -68,6 +70,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     name: group,
     consumer: store.consumer({ group, topics: [topics.events], ...FETCH }),
     sink,
+    ...(options.open ? { open: options.open } : {}),
     clock,
     logger,
     recordsPerBatchMax: options.recordsPerBatchMax ?? RECORDS_PER_BATCH,

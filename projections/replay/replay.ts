@@ -11,7 +11,7 @@ import {
   withoutNamespace,
 } from '../namespaces/registry.ts'
 import type { HeldLease, RegistryWriter } from '../namespaces/writer.ts'
-import { type RebuildProgress, type RebuildResult, rebuild } from './rebuild.ts'
+import { type RebuildOptions, type RebuildProgress, type RebuildResult, rebuild } from './rebuild.ts'
 import type { Comparison } from './report.ts'
 import type { Stage } from './stage.ts'
 import type { Window } from './window.ts'
@@ -27,6 +27,8 @@ export interface ReplayContext {
   readonly logger: Logger
   readonly signal?: AbortSignal
   readonly passUnknown?: boolean
+  /** Opens sealed contents. Default: as they are. */
+  readonly open?: RebuildOptions['open']
   readonly onProgress?: (progress: RebuildProgress) => void
 }
 
@@ -194,13 +196,14 @@ async function fill(
   sinkOptions: Parameters<Stage['sink']>[1],
   more: { readonly window?: Window; readonly atEnd?: () => Promise<void> } = {},
 ): Promise<RebuildResult> {
-  const { stage, store, partitions, clock, logger, signal, passUnknown, onProgress } = context
+  const { stage, store, partitions, clock, logger, signal, passUnknown, open, onProgress } = context
   const { sink, close } = stage.sink(name, sinkOptions)
   try {
     return await rebuild({
       ...{ store: store('replay'), sink, partitions, clock, logger, ...more },
       ...(signal ? { signal } : {}),
       ...(passUnknown === undefined ? {} : { passUnknown }),
+      ...(open ? { open } : {}),
       onProgress(progress) {
         context.lease.check()
         onProgress?.(progress)

@@ -43,6 +43,8 @@ export interface RestoreOptions {
   /** Logs that stand may be given up, where the archive has all of them. */
   readonly replace: boolean
   readonly by: string
+  /** Writes im.keys back, without which nobody can read the contents. Answers how many keys were missing there. */
+  readonly restoreKeys: () => Promise<number>
   /** Makes the read models of the new logs be built afresh, beside those of the old. */
   readonly startAfresh: (generation: number) => Promise<void>
   readonly say: (line: string) => void
@@ -96,6 +98,8 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     else await appendGeneration(store, { ...at, state: 'restoring', at: clock.now() })
     await clear(admin, target, options)
     await admin.ensureTopics(sharedTopics(partitions))
+    const keys = await options.restoreKeys()
+    if (keys > 0) say(`${keys} keys of contents were missing in ${topics.keys} and are there again`)
   } finally {
     await admin.close()
   }

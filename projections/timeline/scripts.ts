@@ -92,6 +92,16 @@ return applied
 `,
 }
 
+/** The item without what it said; nil: it says nothing. */
+const BLANK = `local function blank(element)
+  local cut = string.find(element, '\\n', 1, true)
+  local facts, tail = string.sub(element, 1, cut), string.sub(element, cut + 1)
+  local said = string.find(facts, '"kind":"message"', 1, true) or string.find(facts, '"kind":"edited"', 1, true)
+  if not said or string.find(tail, '"content":null', 1, true) then return nil end
+  local target = string.match(tail, '"targetSeq":(%d+)') or 'null'
+  return facts .. string.gsub(${luaText(blankTail(0))}, '"targetSeq":0', '"targetSeq":' .. target)
+end`
+
 /**
  * Takes the content of messages and edits up to a seq out of the timeline and the head; their facts stay. Answers how many there were.
  * KEYS head, timeline. ARGV seq.
@@ -102,26 +112,56 @@ export const forgetItems: Script = {
 local applied = tonumber(redis.call('HGET', KEYS[1], 'applied') or '0')
 local first = applied - redis.call('LLEN', KEYS[2]) + 1
 local last, forgotten = math.min(tonumber(ARGV[1]), applied), 0
-local function blank(element)
-  local cut = string.find(element, '\\n', 1, true)
-  local facts, tail = string.sub(element, 1, cut), string.sub(element, cut + 1)
-  local said = string.find(facts, '"kind":"message"', 1, true) or string.find(facts, '"kind":"edited"', 1, true)
-  if not said or string.find(tail, '"content":null', 1, true) then return nil end
-  local target = string.match(tail, '"targetSeq":(%d+)') or 'null'
-  forgotten = forgotten + 1
-  return facts .. string.gsub(${luaText(blankTail(0))}, '"targetSeq":0', '"targetSeq":' .. target)
-end
+${BLANK}
 local kept = redis.call('HMGET', KEYS[1], 'message', 'last')
 if kept[2] and tonumber(kept[1]) <= last then
   local blanked = blank(kept[2])
-  if blanked then redis.call('HSET', KEYS[1], 'last', blanked) end
+  if blanked then
+    forgotten = forgotten + 1
+    redis.call('HSET', KEYS[1], 'last', blanked)
+  end
 end
 if first > last then return forgotten end
 for i, element in ipairs(redis.call('LRANGE', KEYS[2], 0, last - first)) do
   local blanked = blank(element)
-  if blanked then redis.call('LSET', KEYS[2], i - 1, blanked) end
+  if blanked then
+    forgotten = forgotten + 1
+    redis.call('LSET', KEYS[2], i - 1, blanked)
+  end
 end
 return forgotten
+`,
+}
+
+/**
+ * Takes the content out of these items, wherever they stand; their facts stay. Answers how many there were.
+ * KEYS head, timeline. ARGV seqs.
+ */
+export const eraseItems: Script = {
+  name: 'eraseItems',
+  text: `
+local applied = tonumber(redis.call('HGET', KEYS[1], 'applied') or '0')
+local first, erased = applied - redis.call('LLEN', KEYS[2]) + 1, 0
+${BLANK}
+local kept = redis.call('HMGET', KEYS[1], 'message', 'last')
+for _, seq in ipairs(ARGV) do
+  local at = tonumber(seq)
+  if kept[2] and tonumber(kept[1]) == at then
+    local blanked = blank(kept[2])
+    if blanked then
+      erased = erased + 1
+      redis.call('HSET', KEYS[1], 'last', blanked)
+    end
+  end
+  if at >= first and at <= applied then
+    local blanked = blank(redis.call('LINDEX', KEYS[2], at - first))
+    if blanked then
+      erased = erased + 1
+      redis.call('LSET', KEYS[2], at - first, blanked)
+    end
+  end
+end
+return erased
 `,
 }
 

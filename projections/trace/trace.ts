@@ -1,5 +1,6 @@
 /** The whole way of one message, put together from the topics, the archive and the delivery ledger. Contents are never in it. */
 import { openCommand, openEnvelope } from '../../schemas/codec.ts'
+import { SEAL_BYTES } from '../../schemas/content-keys.ts'
 import { formatPackId, packIdTime, parsePackId } from '../../schemas/ids.ts'
 import type { Clock, LogRecord, LogStore } from '../../schemas/ports.ts'
 import type { ReplyAddress } from '../../schemas/records.ts'
@@ -132,7 +133,9 @@ function recordOf({ partition, offset, envelope, payload }: Recorded): RecordTra
     code: payload?.type === 'Rejection' || payload?.type === 'Repeat' ? payload.code : null,
     sender: origin?.sender ?? '',
     content:
-      payload && 'content' in payload ? `${payload.contentType}, ${payload.content.length} bytes` : null,
+      payload && 'content' in payload
+        ? `${payload.contentType}, ${payload.content.length - (payload.keyId === null ? 0 : SEAL_BYTES)} bytes${payload.keyId === null ? '' : ', sealed'}`
+        : null,
   }
 }
 

@@ -27,12 +27,12 @@ export interface Shown {
   readonly packId: string
   readonly target: number | null
   /** Of what it says; null: it says nothing (any more). Undefined: sealed, only who has the key can tell. */
-  readonly content: string | null | undefined
+  readonly content: string | null
 }
 
 interface Entry extends Shown {
   /** Edits and recalls of it: since which seq it shows what. */
-  readonly later: { readonly seq: number; readonly content: string | null | undefined; readonly by: number }[]
+  readonly later: { readonly seq: number; readonly content: string | null; readonly by: number }[]
 }
 
 interface Naming {
@@ -131,8 +131,7 @@ export function plainStream(name: string): PlainStream {
     namings.set(ordinal, [...(before ?? []), { seq, users, all }])
   }
 
-  function change(seq: number, target: number, content: string | null | undefined): void {
-    const recalls = content === null
+  function change(seq: number, target: number, content: string | null, recalls = false): void {
     for (const entry of entries) {
       if (entry.seq === target) entry.later.push({ seq, content, by: seq })
       // What an edit of it said must not be readable either.
@@ -157,7 +156,7 @@ export function plainStream(name: string): PlainStream {
         break
       case 'MessageRecalled':
         recalls.set(payload.target.ordinal, seq)
-        change(seq, payload.target.seq, null)
+        change(seq, payload.target.seq, null, true)
         break
       case 'GroupCreated':
       case 'MembersAdded':
@@ -232,4 +231,4 @@ function entryOf({ seq, ordinal, time }: Envelope, payload: EventPayload | null)
 }
 
 const saidIn = ({ content, keyId }: { readonly content: Buffer; readonly keyId: string | null }) =>
-  keyId === null ? contentHash(content.toString('utf8')) : undefined
+  keyId === null ? contentHash(content.toString('utf8')) : null

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { createLogger } from '../../infra/log.ts'
 import { createMetrics } from '../../infra/metrics.ts'
-import { openReadStores } from '../../infra/read-stores.ts'
+import { openReadStores, openToolKeys } from '../../infra/read-stores.ts'
 import { startReport } from '../../infra/role-report.ts'
 import { createProgress, grouped } from '../../infra/terminal.ts'
 import { runTool, type Tool, ToolError } from '../../infra/tool.ts'
@@ -69,6 +69,7 @@ await runTool(command, async (tool) => {
     store: tool.store('verify'),
     redis: await stores.redis(),
     clickhouse: stores.clickhouse,
+    opener: (await openToolKeys(tool)).opener,
     partitions,
     generation: tool.config.generation,
     clock: tool.clock,

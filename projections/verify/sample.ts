@@ -3,6 +3,7 @@
  * order of things, and the draw grows finer when there come to be too many.
  */
 import type { Envelope, EventPayload } from '../../schemas/records.ts'
+import { type ContentOpener, noContentKeys, withContent } from '../content-keys/follower.ts'
 import { type PlainStream, plainStream } from './conversation.ts'
 import { textHash } from './fingerprints.ts'
 
@@ -22,7 +23,7 @@ const NO_MARK: Mark = { seq: 0, ordinal: 0 }
 const WHOLE = 2 ** 32
 
 /** `max`: streams, Infinity for all. */
-export function createSample(max: number): Sample {
+export function createSample(max: number, opener: Pick<ContentOpener, 'opened'> = noContentKeys): Sample {
   const streams = new Map<string, PlainStream>()
   /** By conversation and user. */
   const marks = new Map<string, Map<string, Mark>>()
@@ -52,7 +53,7 @@ export function createSample(max: number): Sample {
       const found = streams.get(stream)
       if (!found && !isDrawn(stream)) return
       const plain = found ?? plainStream(stream)
-      plain.apply(envelope, payload)
+      plain.apply(envelope, payload && (opener.opened(payload) ?? withContent(payload, null)))
       if (found) return
       streams.set(stream, plain)
       if (streams.size > max) thin()

@@ -143,7 +143,7 @@ export function judgeTimeline(
     if (!isSame) return { what: `seq ${seq} is another event than in the log` }
     const content = item.content === null ? null : contentHash(item.content)
     const isForgotten = content === null && keep !== 'forever'
-    if (want.content !== undefined && content !== want.content && !isForgotten)
+    if (content !== want.content && !isForgotten)
       return { what: `seq ${seq} says something else than the log` }
   }
   return null

@@ -6,6 +6,7 @@
 import { partitionOf, userStream } from '../../schemas/ids.ts'
 import type { Clock, LogRange, LogStore } from '../../schemas/ports.ts'
 import { topics } from '../../schemas/topics.ts'
+import type { ContentOpener } from '../content-keys/follower.ts'
 import type { ArchivePort, RedisPort } from '../ports.ts'
 import { KEEP_ALL, type Policies } from '../reads/policy.ts'
 import { scan } from '../scan.ts'
@@ -23,6 +24,7 @@ export interface VerifyOptions {
   readonly store: LogStore
   readonly redis: RedisPort
   readonly clickhouse: Pick<ArchivePort, 'query'>
+  readonly opener: Pick<ContentOpener, 'opened' | 'untilRead'>
   /** Of the topics. */
   readonly partitions: number
   readonly generation: number
@@ -78,7 +80,7 @@ export async function createVerifier(options: VerifyOptions): Promise<Verifier> 
   const sleep = sleepOf(clock)
   const scanning = { store, partitions, ...(options.signal ? { signal: options.signal } : {}) }
   const logFindings = createFindings()
-  const sample = createSample(options.sample ?? SAMPLE)
+  const sample = createSample(options.sample ?? SAMPLE, options.opener)
   const commandsBegin = await rangesOf(topics.commands)
   const fold = createFold({
     ...{ partitions, find: logFindings.find, sample },
@@ -120,7 +122,9 @@ export async function createVerifier(options: VerifyOptions): Promise<Verifier> 
       ...{ ...scanning, topic: topics.events },
       from: (partition, range) => fold.partitions.get(partition)?.position.offset ?? range.end,
       until: (partition, range) => ranges.get(partition)?.end ?? range.begin,
-      take(partition, records) {
+      async take(partition, records) {
+        // Whatever stands in the log by now, its key stood there before.
+        await options.opener.untilRead()
         fold.take(partition, records)
         done += records.length
         options.progress?.('reading the log', done, all)

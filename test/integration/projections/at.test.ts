@@ -9,6 +9,7 @@ import {
   type Where,
 } from '../../../projections/at/at.ts'
 import { archivePast, logPast } from '../../../projections/at/sources.ts'
+import { noContentKeys } from '../../../projections/content-keys/follower.ts'
 import { p2pId, userStream } from '../../../schemas/ids.ts'
 import { topics } from '../../../schemas/topics.ts'
 import {
@@ -43,8 +44,8 @@ async function settled(log: VerifiedLog): Promise<void> {
 }
 
 const both = (log: VerifiedLog, time: number): Record<'archive' | 'log', Where> => ({
-  archive: { past: archivePast(engines.clickhouse), time },
-  log: { past: logPast({ store: log.log, partitions: log.partitions }), time },
+  archive: { past: archivePast(engines.clickhouse, noContentKeys), time },
+  log: { past: logPast({ store: log.log, partitions: log.partitions, opener: noContentKeys }), time },
 })
 
 interface Snapshot {

@@ -69,6 +69,7 @@ function optionsFor(log: MemoryLog, more: Partial<RestoreOptions> = {}): Restore
     partitions: 5,
     replace: false,
     by: 'test',
+    restoreKeys: async () => 0,
     startAfresh: (generation) =>
       startAfresh({ store: log, generation, archives: ['', 'other'], by: 'test', at: T0 }),
     say: (line) => said.push(line),

@@ -5,6 +5,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../infra/clock.ts'
 import { table } from '../../../infra/terminal.ts'
+import { noContentKeys } from '../../../projections/content-keys/follower.ts'
 import { exportOf, type Subject } from '../../../projections/export/export.ts'
 import { checkFolder, intoFolder, openLineFile } from '../../../projections/export/files.ts'
 import { traceText } from '../../../projections/trace/text.ts'
@@ -136,6 +137,7 @@ describe('an export', () => {
         ...{
           clickhouse: engines.clickhouse,
           shared: engines.clickhouse,
+          opener: noContentKeys,
           generation: 0,
           now: systemClock.now(),
         },

@@ -7,6 +7,7 @@ import { emptyFold, evolveInto, streamIn } from '../../../processors/fold.ts'
 import { answerCommand } from '../../../processors/write.ts'
 import { archiveSink } from '../../../projections/archive/sink.ts'
 import { migrations } from '../../../projections/archive/tables.ts'
+import { noContentKeys } from '../../../projections/content-keys/follower.ts'
 import { liveSink } from '../../../projections/live/sink.ts'
 import { createReader } from '../../../projections/reader.ts'
 import { createVerifier, type VerifyOptions } from '../../../projections/verify/verify.ts'
@@ -128,6 +129,7 @@ export const verifierOf = (
       store: log,
       redis,
       clickhouse,
+      opener: noContentKeys,
       partitions,
       generation: 0,
       clock: systemClock,

@@ -1,0 +1,125 @@
+/** `npm run erase`: takes a user's contents from everyone, and destroys what auditors have had long enough. */
+import { userInfo } from 'node:os'
+import { Command } from 'commander'
+import { archivesIn } from '../../infra/clickhouse/archives.ts'
+import { createClickHouse } from '../../infra/clickhouse/client.ts'
+import { keysSecretOf } from '../../infra/keys-secret.ts'
+import { silentLog } from '../../infra/log.ts'
+import { openReadStores, openToolKeys } from '../../infra/read-stores.ts'
+import { createProgress, grouped, table } from '../../infra/terminal.ts'
+import { runTool, type Tool, ToolError } from '../../infra/tool.ts'
+import { isId } from '../../schemas/ids.ts'
+import { isPart, userOf } from '../content-keys/ring.ts'
+import { followNamespaces } from '../namespaces/follower.ts'
+import { inNamespace } from '../namespaces/redis.ts'
+import { destroyDue, type Erased, type EraseOptions, eraseUser } from './erase.ts'
+
+const DAY_MS = 86_400_000
+const REDIS_READY_MS = 5_000
+
+interface Flags {
+  readonly now: boolean
+}
+
+const command = new Command('erase')
+  .description(
+    'Contents of messages are sealed under keys of their senders. Erasing takes the keys away: from everyone but auditors at first, and when LONGWIRE_HOLD_DAYS are over from them as well.',
+  )
+  .argument('<what>', 'user, due or list')
+  .argument('[user]', 'with user: whose contents')
+  .option('--now', 'with user: nothing is held for auditors; there is no way back', false)
+  .addHelpText(
+    'after',
+    `
+  npm run erase -- user ann        nobody but auditors reads what ann has said until now
+  npm run erase -- due             destroys what has been held for long enough; run it daily
+  npm run erase -- list            whose contents are held, and until when`,
+  )
+
+await runTool(command, async (tool) => {
+  const [what = '', user] = command.args
+  if (!['user', 'due', 'list'].includes(what)) throw new ToolError(`there is no '${what}': user, due or list`)
+  if ((what === 'user') !== (user !== undefined))
+    throw new ToolError(
+      what === 'user' ? 'whose contents? npm run erase -- user USER' : `${what} takes no user`,
+    )
+  if (user !== undefined && !isId(user))
+    throw new ToolError(`'${user}' is no user id: letters, digits and _ . - , at most 64`)
+  const { keys } = await openToolKeys(tool)
+  const secret = keysSecretOf(tool.config)
+  if (!keys || !secret)
+    throw new ToolError('contents are not sealed here: LONGWIRE_KEYS_SECRET_FILE names no secret of keys')
+  if (what === 'list') return list(tool, keys.ring.all())
+  const progress = createProgress(process.stderr)
+  const options: EraseOptions = {
+    ...(await readModelsOf(tool)),
+    ...{ keys, secret, clock: tool.clock, signal: tool.signal, by: userInfo().username },
+    log: (await openReadStores(tool)).clickhouse,
+    progress: (contents) => progress.show(`${grouped(contents)} contents`),
+  }
+  const holdMs = tool.config.holdDays * DAY_MS
+  if (user === undefined) {
+    const { users, erased, left } = await destroyDue(options, holdMs)
+    progress.done()
+    console.log(`destroyed: the keys of ${users.length === 0 ? 'no user' : users.join(', ')}`)
+    console.log(summaryOf(erased))
+    if (left > 0)
+      console.log(
+        `${grouped(left)} contents are left as they are: too many of one user and month were cut out`,
+      )
+    return left > 0 ? 1 : 0
+  }
+  const until = command.opts<Flags>().now ? 0 : tool.clock.now() + holdMs
+  const erased = await eraseUser(options, user, until)
+  progress.done()
+  const held = until > tool.clock.now()
+  console.log(
+    `erased: ${user}; ${held ? `auditors may read it until ${day(until)}, then npm run erase -- due destroys it` : 'the keys are destroyed'}`,
+  )
+  console.log(summaryOf(erased))
+  return 0
+})
+
+function summaryOf({ contents, inClear, redis, archive }: Erased): string {
+  const clear =
+    inClear > 0
+      ? `\n${grouped(inClear)} contents were logged in clear, before there were keys: they stand in im.events as they were`
+      : ''
+  return `${grouped(contents)} contents without a key; blanked ${grouped(redis)} items in Redis and ${grouped(archive)} rows of the archive${clear}`
+}
+
+const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
+
+/** All namespaces, those that nobody reads any more included. */
+async function readModelsOf(tool: Tool) {
+  const namespaces = await followNamespaces({
+    ...{ store: tool.store('namespaces'), clock: tool.clock, logger: silentLog },
+    // What it knew goes on to hold.
+    failed() {},
+  })
+  tool.atEnd(() => namespaces.stop())
+  const redis = tool.redis('erase')
+  await redis.ready(REDIS_READY_MS)
+  const archives = (await archivesIn(tool.clickHouseOptions)).map(({ database }) =>
+    createClickHouse({ ...tool.clickHouseOptions, database }),
+  )
+  for (const archive of archives) tool.atEnd(() => archive.close())
+  return { redis: namespaces.of('live').namespaces.map(({ name }) => inNamespace(redis, name)), archives }
+}
+
+function list(
+  tool: Tool,
+  all: Iterable<{ id: string; state: string; heldUntil: number | null; by: string; at: number }>,
+): number {
+  const rows = [...all]
+    .filter(({ id, state }) => !isPart(id) && state !== 'live')
+    .map(({ id, state, heldUntil, by, at }) => [
+      userOf(id),
+      state === 'held' && (heldUntil ?? 0) <= tool.clock.now() ? 'due' : state,
+      heldUntil === null ? '' : day(heldUntil),
+      day(at),
+      by,
+    ])
+  console.log(rows.length === 0 ? '  nobody' : table(['user', 'state', 'held until', 'since', 'by'], rows))
+  return 0
+}

@@ -1,0 +1,77 @@
+/** What was said, as the archive's copy of the log has it: where it stands and which key sealed it. */
+import { decodeEventPayload } from '../../schemas/codec.ts'
+import type { Envelope } from '../../schemas/records.ts'
+import type { ArchivePort } from '../ports.ts'
+
+type Query = Pick<ArchivePort, 'query'>
+
+/** A message, or an edit of one. */
+export interface Said {
+  readonly conversation: string
+  readonly seq: number
+  readonly kind: 'message' | 'edited'
+  readonly sender: string
+  readonly packId: Buffer
+  /** Null: it was logged in clear. */
+  readonly keyId: string | null
+}
+
+interface Row {
+  readonly stream: string
+  readonly seq_: string
+  readonly schema: string
+  readonly bytes: string
+}
+
+const ROWS_PER_PAGE = 2_000
+const COLUMNS = 'stream, toString(seq) AS seq_, schema, base64Encode(payload) AS bytes'
+const SAYING = "kind = 'event' AND type IN ('MessageSent', 'MessageEdited')"
+
+/** All that a user has said, in portions. */
+export async function* saidBy(clickhouse: Query, user: string): AsyncGenerator<Said[]> {
+  for (let after = { stream: '', seq: 0 }; ; ) {
+    const rows = await clickhouse.query<Row>(
+      `SELECT ${COLUMNS} FROM events WHERE sender = {user:String} AND ${SAYING}
+         AND (stream, seq) > ({stream:String}, {seq:UInt64})
+       ORDER BY stream, seq, generation DESC LIMIT 1 BY stream, seq LIMIT ${ROWS_PER_PAGE}`,
+      { user, ...after },
+    )
+    if (rows.length > 0) yield rows.flatMap(saidIn)
+    const last = rows.at(-1)
+    if (!last || rows.length < ROWS_PER_PAGE) return
+    after = { stream: last.stream, seq: Number(last.seq_) }
+  }
+}
+
+/**
+ * Contents that nobody has seen since `before` (broker time, ms): of messages that were recalled by then, and of what an edit had
+ * replaced by then. Only such as still stand in the archive, so that each comes once; at most a portion.
+ */
+export async function supersededBefore(clickhouse: Query, before: number): Promise<Said[]> {
+  const rows = await clickhouse.query<Row>(
+    `SELECT ${COLUMNS} FROM events WHERE ${SAYING} AND (stream, seq) IN (
+       SELECT conversation, at FROM (
+         SELECT conversation, seq AS at, kind, if(kind = 'message', seq, assumeNotNull(target_seq)) AS of FROM items
+         WHERE kind IN ('message', 'edited') AND content IS NOT NULL
+           AND conversation IN (SELECT conversation FROM changes WHERE time <= fromUnixTimestamp64Milli({before:Int64}))
+       ) AS i INNER JOIN (
+         SELECT conversation, target_seq AS of, max(seq) AS by FROM changes
+         WHERE time <= fromUnixTimestamp64Milli({before:Int64}) GROUP BY conversation, of
+       ) AS c USING (conversation, of)
+       WHERE at < by LIMIT ${ROWS_PER_PAGE}
+     ) ORDER BY stream, seq, generation DESC LIMIT 1 BY stream, seq`,
+    { before },
+  )
+  return rows.flatMap(saidIn)
+}
+
+function saidIn({ stream: conversation, seq_, schema, bytes }: Row): Said[] {
+  const payload = decodeEventPayload({
+    schema: Buffer.from(schema, 'hex'),
+    payload: Buffer.from(bytes, 'base64'),
+  } as Envelope)
+  if (payload.type !== 'MessageSent' && payload.type !== 'MessageEdited') return []
+  const { sender, packId, keyId } = payload
+  const kind = payload.type === 'MessageSent' ? 'message' : 'edited'
+  return [{ conversation, seq: Number(seq_), kind, sender, packId, keyId }]
+}
