@@ -65,7 +65,7 @@ await runTool(command, async (tool) => {
   if (flags.user !== undefined && !isId(flags.user)) throw new ToolError(`'${flags.user}' is no user id`)
   const { keys } = await openToolKeys(tool)
   if (!keys) throw new ToolError('contents are not sealed here, and nothing is held for auditors')
-  const { from, to } = flags.seqs ?? { from: 1, to: Number.MAX_SAFE_INTEGER }
+  const { from, to } = flags.seqs ?? { from: 1, to: null }
   const scope: Scope = { conversation, user: flags.user ?? null, from, to }
   const { clickhouse } = await openReadStores(tool)
   const found = await hiddenIn(scope, { clickhouse, ring: keys.ring })
@@ -95,7 +95,7 @@ async function showReadings(tool: Tool, json: boolean): Promise<number> {
   else {
     const rows = all.map(({ auditor, at, conversation, user, from, to, contents, reason }) => [
       ...[new Date(at).toISOString(), auditor, conversation, user ?? 'all'],
-      from === 1 && to === Number.MAX_SAFE_INTEGER ? 'all' : `${from}-${to}`,
+      to === null ? 'all' : `${from}-${to}`,
       ...[contents, oneLine(reason)],
     ])
     console.log(table(['at', 'auditor', 'conversation', 'of', 'seqs', 'contents', 'reason'], rows))

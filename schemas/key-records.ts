@@ -41,9 +41,9 @@ export const readingSchema = {
     { name: 'conversation', type: 'string' },
     /** Whose messages; null: everyone's. */
     { name: 'user', type: nullableString },
-    /** Seqs from and to, both included. */
+    /** Seqs of messages from and to, both included; to null: to the end. */
     { name: 'from', type: 'long' },
-    { name: 'to', type: 'long' },
+    { name: 'to', type: ['null', 'long'] },
     /** How many contents he was shown. */
     { name: 'contents', type: 'int' },
   ],

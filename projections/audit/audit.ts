@@ -14,9 +14,9 @@ export interface Scope {
   readonly conversation: string
   /** Whose messages; null: everyone's. */
   readonly user: string | null
-  /** Seqs of messages, both included. */
+  /** Seqs of messages, both included; `to` null: to the end. */
   readonly from: number
-  readonly to: number
+  readonly to: number | null
 }
 
 /** Why users do not see it. */
@@ -53,7 +53,7 @@ export async function hiddenIn(
       if (payload?.type === 'MessageRecalled') recalls.set(payload.target.seq, recorded.envelope.seq)
       if (payload?.type !== 'MessageSent' && payload?.type !== 'MessageEdited') continue
       const of = payload.type === 'MessageSent' ? recorded.envelope.seq : payload.target.seq
-      if (of < from || of > to || (user !== null && payload.sender !== user)) continue
+      if (of < from || (to !== null && of > to) || (user !== null && payload.sender !== user)) continue
       const all = versions.get(of) ?? []
       versions.set(of, all)
       all.push({ recorded, payload })

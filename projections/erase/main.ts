@@ -88,7 +88,9 @@ function summaryOf({ contents, inClear, redis, archive }: Erased): string {
   return `${grouped(contents)} contents without a key; blanked ${grouped(redis)} items in Redis and ${grouped(archive)} rows of the archive${clear}`
 }
 
-const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
+function day(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10)
+}
 
 /** All namespaces, those that nobody reads any more included. */
 async function readModelsOf(tool: Tool) {

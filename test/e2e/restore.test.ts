@@ -1,15 +1,14 @@
 /** Kafka's data is gone: `npm run restore`, with more partitions than before, and people chat on as if nothing had been. */
-import { spawn } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runCommand } from '../support/command.ts'
 import { newPackId } from '../support/gateway.ts'
 import { rawClient } from '../support/gateway-client.ts'
 import { allOf, personOf, until } from '../support/person.ts'
 import { type Platform, startPlatform } from '../support/platform.ts'
 
-const root = path.resolve(import.meta.dirname, '../..')
 const AFTER = { LONGWIRE_GENERATION: '2', LONGWIRE_PARTITIONS: '12' }
 const packId = newPackId()
 let platform: Platform
@@ -29,25 +28,8 @@ afterAll(async () => {
 
 const person = (user: string) => personOf({ url: platform.ws, token: () => platform.mint(user), user })
 
-/** Resolves to what it printed and its exit code. */
-async function run(
-  file: string,
-  settings: Readonly<Record<string, string>>,
-  ...args: string[]
-): Promise<{ code: number | null; printed: string }> {
-  const env = { ...process.env, LONGWIRE_DATA: platform.dataDir, ...settings }
-  const child = spawn(process.execPath, [file, ...args], { cwd: root, env })
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      printed += chunk
-    })
-  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve))
-  return { code, printed }
-}
-
 const restore = (settings: Readonly<Record<string, string>>, ...args: string[]) =>
-  run('projections/restore/main.ts', settings, ...args)
+  runCommand(platform.dataDir, 'projections/restore/main.ts', args, settings)
 
 /** Sends a text to bob under a packId of the test's own and resolves to the answer. */
 async function sendOnce() {
@@ -135,7 +117,7 @@ describe('when the logs are lost', () => {
       'the archive has what came since',
       async () => (await archived('longwire_g1')) === records + 2,
     )
-    const verified = await run('projections/verify/main.ts', AFTER)
+    const verified = await runCommand(platform.dataDir, 'projections/verify/main.ts', [], AFTER)
     expect(verified.code, verified.printed).toBe(0)
   })
 })
