@@ -1,8 +1,21 @@
 import { z } from 'zod'
-import { parsePolicy } from '../projections/reads/policy.ts'
 import { limits } from '../schemas/limits.ts'
 import { logLevels } from './log.ts'
 import { isNetwork } from './networks.ts'
+import {
+  flag,
+  hostPort,
+  id,
+  isUrl,
+  list,
+  policy,
+  policyForms,
+  text,
+  urlList,
+  wholeNumber,
+  windowForms,
+  windowMs,
+} from './setting-forms.ts'
 
 /** One row of the table of settings: the variable is `LONGWIRE_` + name. */
 export interface Setting<T extends z.ZodType = z.ZodType> {
@@ -17,41 +30,6 @@ export interface Setting<T extends z.ZodType = z.ZodType> {
   readonly expected: string
   /** Its value is never printed. */
   readonly secret?: boolean
-}
-
-const wholeNumber = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .transform(Number)
-    .refine((n) => n >= min && n <= max)
-const windowMs = wholeNumber(0, limits.windowMsMax)
-const windowForms = `milliseconds from 0 to ${limits.windowMsMax}, 30 days`
-const flag = z.enum(['true', 'false']).transform((value) => value === 'true')
-const text = z.string().min(1).max(4096)
-const hostPort = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):([1-9]\d{0,4})$/
-const list = text.transform((value) =>
-  value
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-)
-const urlList = (protocols: readonly string[]) =>
-  list.refine((items) => items.length > 0 && items.every((item) => isUrl(item, protocols)))
-const id = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/)
-const policy = z.string().transform((value, context) => {
-  const parsed = parsePolicy(value)
-  if (parsed) return parsed
-  context.addIssue({ code: 'custom', message: 'no storage policy' })
-  return z.NEVER
-})
-const policyForms = '`forever`, `messages:N` (the newest N), `days:N`, or `relay:SECONDS`'
-
-function isUrl(value: string, protocols: readonly string[]): boolean {
-  if (!URL.canParse(value)) return false
-  const url = new URL(value)
-  // Credentials in an address end up in logs and process lists; they have settings of their own.
-  return protocols.includes(url.protocol) && url.hostname !== '' && url.username === '' && url.password === ''
 }
 
 type Extras = Pick<Setting, 'fallback' | 'fallbackText' | 'secret'>

@@ -104,7 +104,7 @@ describe('third-party clients', () => {
     ['pino', /^infra\/log\.ts$/],
     ['prom-client', /^infra\/metrics\.ts$/],
     ['jose', /^gateway\/tokens\//],
-    ['zod', /^(infra\/(config|settings)\.ts|gateway\/(content|values)\.ts|gateway\/api\/.*)$/],
+    ['zod', /^(infra\/(config|settings|setting-forms)\.ts|gateway\/(content|values)\.ts|gateway\/api\/.*)$/],
   ])('%s is imported in its one place', (name, place) => {
     const importers = product.filter(({ imports }) =>
       imports.some(({ from, typeOnly }) => from === name && !typeOnly),

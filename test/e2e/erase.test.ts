@@ -98,7 +98,7 @@ async function shown(): Promise<Record<string, unknown>> {
 async function audit(rights: readonly 'audit'[], ...args: string[]) {
   const file = path.join(platform.dataDir, 'auditor-token')
   await writeFile(file, await platform.mint('ines', rights))
-  return run('infra/audit.ts', ['--token-file', file, ...args])
+  return run('projections/audit/main.ts', ['--token-file', file, ...args])
 }
 
 describe('erasure', () => {
