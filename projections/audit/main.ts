@@ -120,7 +120,7 @@ async function auditorOf(tool: Tool, file: string | undefined): Promise<string> 
       for (const { value } of batch) if (value) revocations.apply(value)
     },
   })
-  const keys = keysOf(tool.config, { clock: tool.clock, random: Math.random, log: silentLog })
+  const keys = keysOf(tool.config, { clock: tool.clock, random: () => 0, log: silentLog })
   tool.atEnd(async () => keys.stop())
   const { tokenIssuer: issuer, tokenAudience: audience } = tool.config
   const revokedBefore = revocations.before
