@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { Command } from 'commander'
+import { Argument, Command } from 'commander'
 import { createClickHouse } from '../../infra/clickhouse/client.ts'
 import { migrateArchive } from '../../infra/clickhouse/migrate.ts'
 import { databaseOf, optionsIn } from '../../infra/clickhouse/namespaces.ts'
@@ -10,7 +10,6 @@ import { silentLog } from '../../infra/log.ts'
 import { openToolKeys } from '../../infra/read-stores.ts'
 import { createProgress, grouped, table } from '../../infra/terminal.ts'
 import { runTool, type Tool, ToolError } from '../../infra/tool.ts'
-import { Fault } from '../../schemas/ports.ts'
 import { topics } from '../../schemas/topics.ts'
 import { openRecords } from '../content-keys/open.ts'
 import { followNamespaces, type NamespaceFollower } from '../namespaces/follower.ts'
@@ -23,21 +22,14 @@ import {
 } from '../namespaces/registry.ts'
 import { openRegistry } from '../namespaces/writer.ts'
 import { keepsAll } from '../reads/policy.ts'
-import { scan } from '../scan.ts'
 import { archiveStage } from './archive-stage.ts'
 import { liveStage } from './live-stage.ts'
 import { comparisonLines, progressText, resultText, windowText } from './print.ts'
-import {
-  buildAside,
-  buildNamespace,
-  dropNamespace,
-  type ReplayContext,
-  requireWholeLog,
-  switchTo,
-} from './replay.ts'
+import { refusalIn } from './refusals.ts'
+import { buildAside, buildNamespace, dropNamespace, type ReplayContext, switchTo } from './replay.ts'
 import { type Comparison, differencesIn } from './report.ts'
 import type { Stage } from './stage.ts'
-import { type Bound, boundText, parseBound, type Window } from './window.ts'
+import { type Bound, parseBound, type Window } from './window.ts'
 
 interface Flags {
   readonly switch: boolean
@@ -52,12 +44,11 @@ interface Flags {
   readonly passUnknown?: true
 }
 
-const known = projectionNames.join(', ')
 const command = new Command('npm run replay --')
   .description(
     'Rebuilds a projection from the log into a namespace of its own while the one before it is read, compares the two, and switches. Interrupted, the same command goes on.',
   )
-  .argument('[projection]', `one of ${known}`)
+  .addArgument(new Argument('[projection]', 'what to rebuild').choices(projectionNames))
   .option('--no-switch', 'build and compare only')
   .option('--switch-anyway', 'switch although there are differences')
   .option('--back [name]', 'read from the namespace that was read before, or from the one named')
@@ -76,12 +67,8 @@ await runTool(command, async (tool) => {
   const flags = command.opts<Flags>()
   const [name] = command.args
   const wanted = projectionNames.find((one) => one === name)
-  if (wanted === undefined && !(flags.list && name === undefined))
-    throw new ToolError(
-      name === undefined
-        ? `which projection? There are ${known}`
-        : `there is no projection '${name}'; there are ${known}`,
-    )
+  if (wanted === undefined && flags.list !== true)
+    throw new ToolError(`which projection? There are ${projectionNames.join(', ')}`)
   const window = windowOf(flags, tool.clock.now())
   const store = (of: string) => tool.store(of)
   const follower = await followNamespaces({
@@ -101,7 +88,11 @@ await runTool(command, async (tool) => {
     by: `process ${process.pid} on ${hostname()}`,
   })
   tool.atEnd(() => registry.close())
-  const lease = await registry.lease(stage.projection, `a replay of ${stage.projection}`).catch(refuseLeased)
+  const lease = await registry
+    .lease(stage.projection, `a replay of ${stage.projection}`)
+    .catch((err: unknown) => {
+      throw explained(err)
+    })
   tool.atEnd(() => lease.release())
   const progress = createProgress(process.stdout)
   const text = progressText(tool.clock.now)
@@ -161,7 +152,6 @@ async function aside(
 ): Promise<number> {
   const { window, replaced, flags } = of
   const { stage } = context
-  if (window) await requireWithinLog(context, window)
   const note = [window && windowText(window), replaced && `shadow ${replaced.text}`]
     .filter(Boolean)
     .join(', ')
@@ -289,35 +279,6 @@ function windowOf({ from, until }: Flags, now: number): Window | null {
   return window
 }
 
-/** A time before the log is refused: what the answer would lack is not in the log. */
-async function requireWithinLog(context: ReplayContext, window: Window): Promise<void> {
-  await requireWholeLog(context)
-  const { from, until } = window
-  let first = Number.POSITIVE_INFINITY
-  let longest = 0
-  await scan({
-    ...{ store: context.store('scan'), topic: topics.events, partitions: context.partitions },
-    ...(context.signal ? { signal: context.signal } : {}),
-    until(_partition, { begin, end }) {
-      longest = Math.max(longest, end)
-      return Math.min(end, begin + 1)
-    },
-    take(_partition, records) {
-      for (const { timestamp } of records) first = Math.min(first, timestamp)
-    },
-  })
-  for (const bound of [from, until]) {
-    if (bound?.by === 'time' && bound.ms < first)
-      throw new ToolError(
-        `${boundText(bound)} is before the log, which begins at ${first === Number.POSITIVE_INFINITY ? 'no time: it is empty' : new Date(first).toISOString()}`,
-      )
-    if (bound?.by === 'offset' && bound.offset > longest)
-      throw new ToolError(
-        `${boundText(bound)} is beyond the log, which ends at offset ${longest} at the most`,
-      )
-  }
-}
-
 function nameOf(text: string, { projection }: Stage, follower: NamespaceFollower, gone: boolean): string {
   const name = text === ORIGINAL ? '' : text
   const { active, namespaces } = follower.of(projection)
@@ -334,15 +295,7 @@ function nameOf(text: string, { projection }: Stage, follower: NamespaceFollower
   )
 }
 
-/** Faults that say what to do are refusals, not services that do not answer. */
-const REFUSALS = ['truncated', 'unknown_schema', 'no_namespace', 'active_namespace', 'leased']
 function explained(err: unknown): unknown {
-  return err instanceof Fault && REFUSALS.includes(err.code) ? new ToolError(err.message) : err
-}
-function refuseLeased(err: unknown): never {
-  if (err instanceof Fault && err.code === 'leased')
-    throw new ToolError(
-      `${err.message}: wait until it is done, or stop it; one replay of a projection at a time`,
-    )
-  throw err
+  const refusal = refusalIn(err)
+  return refusal === null ? err : new ToolError(refusal)
 }

@@ -1,7 +1,6 @@
 /** Builds a projection anew beside the one that is read, compares the two, and switches by one record of the registry. */
 import { createHash } from 'node:crypto'
 import { type Clock, Fault, type Logger, type LogStore } from '../../schemas/ports.ts'
-import { topics } from '../../schemas/topics.ts'
 import type { NamespaceFollower } from '../namespaces/follower.ts'
 import {
   type Namespace,
@@ -11,6 +10,7 @@ import {
   withoutNamespace,
 } from '../namespaces/registry.ts'
 import type { HeldLease, RegistryWriter } from '../namespaces/writer.ts'
+import { requireWholeLog, requireWithinLog } from './log-range.ts'
 import { type RebuildOptions, type RebuildProgress, type RebuildResult, rebuild } from './rebuild.ts'
 import type { Comparison } from './report.ts'
 import type { Stage } from './stage.ts'
@@ -40,30 +40,6 @@ const HAND_OVER_MS_MAX = 60_000
 export const candidateIn = ({ active, namespaces }: NamespaceList): Namespace | null =>
   namespaces.find(({ name, state }) => name !== active && (state === 'building' || state === 'following')) ??
   null
-
-/**
- * Refuses, with Fault `truncated`, a log whose beginning is gone: a fold of what is left would be another thing, and no reader can
- * tell which of its records count.
- */
-export async function requireWholeLog(
-  context: Pick<ReplayContext, 'store' | 'partitions'>,
-  positions: ReadonlyMap<number, number> = new Map(),
-): Promise<void> {
-  const admin = await context.store('ranges').admin()
-  try {
-    for (let partition = 0; partition < context.partitions; partition++) {
-      const { begin } = await admin.range(topics.events, partition)
-      if ((positions.get(partition) ?? 0) < begin)
-        throw new Fault(
-          'truncated',
-          `${topics.events}/${partition} begins at offset ${begin}: what was before is no longer kept, and nothing can be built without it. Bring the topic back from the archive first (docs/operations.md, Restore)`,
-          { retriable: false },
-        )
-    }
-  } finally {
-    await admin.close()
-  }
-}
 
 /**
  * Builds the whole of the log into a namespace and hands it over to the projections process; goes on where an interrupted one stood.
@@ -117,6 +93,7 @@ export async function buildAside(
   const { window, replaced = {}, compare } = options
   const name = `a${createHash('sha256').update(options.note).digest('hex').slice(0, 10)}`
   await requireWholeLog(context)
+  if (window) await requireWithinLog(context, window)
   if (!follower.of(stage.projection).namespaces.some((one) => one.name === name))
     await note(context, { name, state: 'aside', since: clock.now(), note: options.note })
   await stage.prepare(name)
