@@ -104,10 +104,16 @@ export async function writeLog(
       Array.from({ length: GROUP_MEMBERS }, (_, at) => user((i * 7 + at * 31) % USERS)),
     ),
   )
-  const pairs = Array.from({ length: PAIRS }, (_, i) => {
-    const [a, b] = [user(i % USERS), user((i * 17 + 1) % USERS)]
-    return open(p2pId(a, b), [a, b])
-  })
+  const pairs: Stream[] = []
+  const known = new Set<string>()
+  // Two streams of one id would give its seqs twice, which no log does.
+  for (let i = 0; pairs.length < PAIRS; i++) {
+    const [a, b] = [user(i % USERS), user((i * 17 + 1 + Math.floor(i / USERS)) % USERS)]
+    const id = p2pId(a, b)
+    if (known.has(id)) continue
+    known.add(id)
+    pairs.push(open(id, [a, b]))
+  }
   const own = Array.from({ length: USERS }, (_, i) => open(userStream(user(i)), [user(i)]))
   for (const group of groups)
     await say(group, group.people[0] ?? '', {
