@@ -12,9 +12,12 @@ import { packIdTime } from './ids.ts'
 export type KeyTree = ReadonlyMap<string, Buffer>
 
 export const SEED_BYTES = 16
-/** Digits of a path that stand for the month since 1970, and for the message within it: 36 bits of a hash. */
-const MONTH_DIGITS = 3
-const MESSAGE_DIGITS = 9
+/**
+ * Digits of a path that stand for the month since 1970, and for the message within it: 32 bits of a hash. Of a user with 3,000 messages
+ * in a month, the destruction of one takes another with it once in a million times.
+ */
+export const MONTH_DIGITS = 3
+const MESSAGE_DIGITS = 8
 const PATH_DIGITS = MONTH_DIGITS + MESSAGE_DIGITS
 /** A part of the tree with so long a path gets a record of its own when something in it is cut out, so that none grows too large. */
 export const PART_DIGITS = MONTH_DIGITS + 1

@@ -2,7 +2,7 @@
 import type { Content, Message } from '../client/index.ts'
 import { mayLoad, webUrl } from './avatar.ts'
 import { el, icon } from './dom.ts'
-import { durationOf, sizeOf } from './format.ts'
+import { durationOf, goneText, sizeOf } from './format.ts'
 import type { IconName } from './icons.ts'
 import { linkTo, richText } from './rich-text.ts'
 import type { Chat } from './state/chat.ts'
@@ -26,7 +26,7 @@ const numberAt = (content: Content, field: string): number => {
 
 export function contentView(chat: Chat, message: Message, actions: ContentActions): HTMLElement {
   const { content, mentions, mentionAll } = message
-  if (content === null) return el('p', { className: 'text', textContent: 'Message recalled' })
+  if (content === null) return el('p', { className: 'text', textContent: goneText(message.changedBy) })
   const { nameOf } = chat.people
   const shown = { mentions, mentionAll, me: chat.client.userId, nameOf, open: actions.openPerson }
   const url = webUrl(content.url)

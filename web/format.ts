@@ -26,9 +26,13 @@ const textIn = (content: Content, field: string): string => {
   return typeof value === 'string' ? value : ''
 }
 
+/** Of a message without a content: nothing has changed one that is merely no longer kept. */
+export const goneText = (changedBy: number | null): string =>
+  changedBy === null ? 'Message no longer kept' : 'Message recalled'
+
 /** One line for lists and quotes. */
-export function contentText(content: Content | null, nameOf: NameOf): string {
-  if (content === null) return 'Message recalled'
+export function contentText(content: Content | null, nameOf: NameOf, changedBy: number | null): string {
+  if (content === null) return goneText(changedBy)
   if (content.type === 'text' || content.type === 'system') return withNames(content.text ?? '', nameOf)
   const kind = kindNames[content.type] ?? 'Message of another app'
   const detail = textIn(content, 'name') || textIn(content, 'address') || textIn(content, 'caption')
@@ -40,7 +44,11 @@ const withNames = (text: string, nameOf: NameOf): string =>
   text.replace(MENTION, (whole, id: string) => (nameOf(id) === id ? whole : `@${nameOf(id)}`))
 
 export function messageText(message: Message, nameOf: NameOf): string {
-  return contentText(message.content, (id) => (message.mentions.includes(id) ? nameOf(id) : id))
+  return contentText(
+    message.content,
+    (id) => (message.mentions.includes(id) ? nameOf(id) : id),
+    message.changedBy,
+  )
 }
 
 export function previewOf(conversation: Conversation, userId: string, nameOf: NameOf): string {

@@ -301,7 +301,7 @@ function emojiRow(react: (emoji: string) => void, close: () => void): HTMLElemen
 
 export function pendingRow({ chat, thread }: MessageContext, pending: Pending): Row {
   const { request, failed } = pending
-  const text = request.text ?? contentText(request.content ?? null, chat.people.nameOf)
+  const text = request.text ?? contentText(request.content ?? null, chat.people.nameOf, null)
   return {
     key: `p${pending.key}`,
     version: [failed],

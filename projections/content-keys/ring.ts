@@ -1,7 +1,15 @@
 /** Keys of contents, folded from im.keys. Pure. */
 import { open } from '../../schemas/avro.ts'
 import { history } from '../../schemas/codec.ts'
-import { type KeyTree, messagePath, PART_DIGITS, seedAt, unwrap } from '../../schemas/content-keys.ts'
+import {
+  type KeyTree,
+  MONTH_DIGITS,
+  messagePath,
+  PART_DIGITS,
+  seedAt,
+  unwrap,
+  wholeTree,
+} from '../../schemas/content-keys.ts'
 import { Fault } from '../../schemas/ports.ts'
 import { type ContentKey, records } from '../../schemas/records.ts'
 
@@ -37,6 +45,7 @@ export const partId = (keyId: string, path: string): string => `${keyId}/${path.
 export const isPart = (id: string): boolean => id.includes('/')
 
 const TREES_MAX = 50_000
+const MONTHS_MAX = 100_000
 
 /** `secret`: 32 bytes. */
 export function createKeyRing(secret: Buffer): KeyRing {
@@ -44,6 +53,8 @@ export function createKeyRing(secret: Buffer): KeyRing {
   const byUser = new Map<string, string[]>()
   /** Unwrapped; the one that was unwrapped first goes first. */
   const trees = new Map<string, KeyTree>()
+  /** Nodes of months, below which most of what is asked for lies; until anything is cut out. */
+  const months = new Map<string, KeyTree>()
 
   function treeOf(id: string): KeyTree {
     const known = trees.get(id)
@@ -61,6 +72,18 @@ export function createKeyRing(secret: Buffer): KeyRing {
     return tree
   }
 
+  function monthOf(keyId: string, path: string): KeyTree | null {
+    const name = `${keyId}/${path}`
+    const known = months.get(name)
+    if (known) return known
+    const seed = seedAt(treeOf(keyId), path)
+    if (!seed) return null
+    if (months.size >= MONTHS_MAX) months.delete(months.keys().next().value as string)
+    const tree = wholeTree(seed)
+    months.set(name, tree)
+    return tree
+  }
+
   return {
     apply(value) {
       const key = open(records.ContentKey, value, history)
@@ -68,6 +91,7 @@ export function createKeyRing(secret: Buffer): KeyRing {
       if (known && known.version >= key.version) return null
       byId.set(key.id, key)
       trees.delete(key.id)
+      if (known) months.clear()
       if (!known) {
         const user = userOf(key.id)
         const ids = byUser.get(user)
@@ -94,7 +118,13 @@ export function createKeyRing(secret: Buffer): KeyRing {
       if (root.state === 'destroyed' || (root.state === 'held' && !held)) return 'destroyed'
       const path = messagePath(packId)
       const part = partId(keyId, path)
-      return seedAt(treeOf(byId.has(part) ? part : keyId), path) ?? 'destroyed'
+      if (byId.has(part)) return seedAt(treeOf(part), path) ?? 'destroyed'
+      const month = monthOf(keyId, path.slice(0, MONTH_DIGITS))
+      const seed = month
+        ? seedAt(month, path.slice(MONTH_DIGITS))
+        : // Something in this month was cut out.
+          seedAt(treeOf(keyId), path)
+      return seed ?? 'destroyed'
     },
     tree: treeOf,
     check() {
