@@ -72,6 +72,7 @@ export class RestoreRefused extends Error {
 const WRITERS_GONE_MS = 15_000
 const LOOK_MS = 1_000
 const TOPIC_GONE_MS = 30_000
+const TOPIC_LED_MS = 30_000
 /** What is numbered by sources and offsets. */
 const REPLACED = [topics.commands, topics.events, topics.snapshots] as const
 
@@ -98,7 +99,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     else await appendGeneration(store, { ...at, state: 'restoring', at: clock.now() })
     await clear(admin, target, options)
     await admin.ensureTopics(sharedTopics(partitions))
-    const keys = await options.restoreKeys()
+    const keys = await keysRestored(options)
     if (keys > 0) say(`${keys} keys of contents were missing in ${topics.keys} and are there again`)
   } finally {
     await admin.close()
@@ -248,6 +249,18 @@ async function clear(
     for (let waited = 0; (await admin.listTopics()).includes(topic); waited += LOOK_MS) {
       if (waited >= TOPIC_GONE_MS)
         throw new Fault('topic_not_deleted', `${topic} is still there`, { retriable: true })
+      await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve))
+    }
+  }
+}
+
+/** Topics that were just created have no leader yet. */
+async function keysRestored({ restoreKeys, clock }: RestoreOptions): Promise<number> {
+  for (let waited = 0; ; waited += LOOK_MS) {
+    try {
+      return await restoreKeys()
+    } catch (err) {
+      if (!(err instanceof Fault && err.retriable) || waited >= TOPIC_LED_MS) throw err
       await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve))
     }
   }

@@ -83,7 +83,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   try {
     proxy = await startKafkaProxy(engines.kafka.brokers)
     const secretFile = path.join(dir, 'token-secret')
-    writeFileSync(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 })
+    const keysFile = path.join(dir, 'keys-secret')
+    for (const file of [secretFile, keysFile])
+      writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 })
     const direct = engines.kafka.brokers.join(',')
     if (hurtsLinks) redisLink = await startTcpProxy(engines.redis.port)
     if (
@@ -105,6 +107,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         : engines.clickhouse.url,
       LONGWIRE_PARTITIONS: String(partitions),
       LONGWIRE_TOKEN_SECRET_FILE: secretFile,
+      LONGWIRE_KEYS_SECRET_FILE: keysFile,
       LONGWIRE_HOST: '127.0.0.1',
     }
     const config = requireServices(loadConfig(base), ['kafka', 'redis', 'clickhouse'])
