@@ -33,6 +33,8 @@ export interface Cluster {
   /** API ports of the gateways. */
   readonly apis: readonly string[]
   readonly secretFile: string
+  /** With the secret of the keys of contents. */
+  readonly keysFile: string
   readonly store: LogStore
   stop(): Promise<void>
 }
@@ -160,7 +162,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     )
     return {
       ...{ dir, engines, proxy, links, redisLink, clickhouseLink, roles },
-      ...{ urls, omtpPorts, apis, secretFile, store, stop },
+      ...{ urls, omtpPorts, apis, secretFile, keysFile, store, stop },
     }
   } catch (error) {
     await stop()

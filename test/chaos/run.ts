@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { schemasIn } from './checker/avro.ts'
 import { check } from './checker/check.ts'
+import { openerOf } from './checker/keys.ts'
 import { countRows, readArchive } from './checker/read-archive.ts'
 import { readTopic, topicSizes } from './checker/read-topics.ts'
 import type { Finding, Raw } from './checker/types.ts'
@@ -43,7 +44,7 @@ const root = path.resolve(import.meta.dirname, '../..')
 const progressEveryMs = 10_000
 /** All devices read all that was said: the longer the load was, the more there is. */
 const readMsPerSecond = 500
-const topicsRead = ['im.commands', 'im.events', 'im.dead-letters', 'im.schemas'] as const
+const topicsRead = ['im.commands', 'im.events', 'im.dead-letters', 'im.schemas', 'im.keys'] as const
 
 export async function runChaos(options: RunOptions): Promise<RunResult> {
   const { settings, dir, say } = options
@@ -92,8 +93,9 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     await load.exit()
     say("reading the topics with Kafka's console consumer")
     const tools = { lib, brokers: cluster.engines.kafka.brokers.join(',') }
-    const [commands = [], events = [], deadLetters = [], written = []] = await inTurn(topicsRead, (topic) =>
-      readTopic(tools, topic),
+    const [commands = [], events = [], deadLetters = [], written = [], keys = []] = await inTurn(
+      topicsRead,
+      (topic) => readTopic(tools, topic),
     )
     const topics = await topicSizes(tools, 'im\\..*')
     const { url } = cluster.engines.clickhouse
@@ -108,6 +110,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     ])
     const verdict = check({
       ...{ schemas, commands, events, deadLetters, history, archive, archivedRows },
+      open: openerOf(schemas, keys, readFileSync(cluster.keysFile, 'utf8')),
       poison: driven.bites.poison,
     })
     findings.push(...verdict.findings)

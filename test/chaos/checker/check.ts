@@ -3,6 +3,7 @@ import { checkArchive } from './archive.ts'
 import type { Schemas } from './avro.ts'
 import { type ChangeCounts, checkChanges } from './changes.ts'
 import { checkDevices, type DeviceCounts } from './devices.ts'
+import type { Opener } from './keys.ts'
 import { foldLog, type Model } from './log.ts'
 import { checkSends, type SendCounts } from './sends.ts'
 import type { ArchiveRow, Entry, Finding, Raw } from './types.ts'
@@ -12,6 +13,8 @@ export interface Evidence {
   readonly schemas: Schemas
   readonly commands: readonly Raw[]
   readonly events: readonly Raw[]
+  /** Default: contents are in clear. */
+  readonly open?: Opener
   readonly deadLetters: readonly Raw[]
   readonly history: readonly Entry[]
   readonly archive: readonly ArchiveRow[]
@@ -36,7 +39,7 @@ export interface Verdict {
 export function check(evidence: Evidence): Verdict {
   const { schemas, commands, events, deadLetters, history, archive } = evidence
   const poison = new Set(evidence.poison)
-  const model = foldLog(schemas, commands, events, poison)
+  const model = foldLog(schemas, commands, events, poison, evidence.open)
   const sends = checkSends(model, history)
   const devices = checkDevices(model, history)
   const changes = checkChanges(model, history)

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { type Accepted, judge, type Partition } from './accept.ts'
 import type { Row, Schemas } from './avro.ts'
 import { answersRubbish, compareWithCommand, readCommands } from './commands.ts'
+import { inClear, type Opener } from './keys.ts'
 import { createRules, type Rules } from './rules.ts'
 import type { Find, Finding, Raw } from './types.ts'
 
@@ -63,6 +64,7 @@ export function foldLog(
   commands: readonly Raw[],
   events: readonly Raw[],
   poison: ReadonlySet<string> = new Set(),
+  open: Opener = inClear,
 ): Model {
   const findings: Finding[] = []
   const find: Find = (kind, detail) => void findings.push({ kind, detail })
@@ -90,7 +92,7 @@ export function foldLog(
       continue
     }
     compareWithCommand(asked, accepted, find)
-    fold(model, first, accepted, find)
+    fold(model, first, accepted, open, find)
   }
   for (const [partition, { end }] of asked) {
     const last = model.partitions.get(partition)?.last ?? -1
@@ -110,7 +112,7 @@ function partitionOf(model: Model, partition: number): Partition {
   return at
 }
 
-function fold(model: Model, first: Map<string, Accepted>, record: Accepted, find: Find): void {
+function fold(model: Model, first: Map<string, Accepted>, record: Accepted, open: Opener, find: Find): void {
   model.accepted.push(record)
   const { stream: name, seq, ordinal, type, row } = record
   const place = `${name} seq ${seq} (im.events ${record.partition}/${record.offset})`
@@ -134,7 +136,7 @@ function fold(model: Model, first: Map<string, Accepted>, record: Accepted, find
   if (ordinal !== (previous?.ordinal ?? 0) + (message ? 1 : 0))
     find('gap', `${place}: ordinal ${ordinal} follows ${previous?.ordinal ?? 0}`)
   stream.events.push(record)
-  apply(model, stream, record, find)
+  apply(model, stream, record, open, find)
 }
 
 function streamOf(model: Model, name: string): Stream {
@@ -149,7 +151,7 @@ function streamOf(model: Model, name: string): Stream {
   return stream
 }
 
-function apply(model: Model, stream: Stream, record: Accepted, find: Find): void {
+function apply(model: Model, stream: Stream, record: Accepted, open: Opener, find: Find): void {
   const { seq, type, row, sender } = record
   const forbidden = stream.rules.objection(record, stream.messages)
   if (forbidden !== null)
@@ -161,11 +163,11 @@ function apply(model: Model, stream: Stream, record: Accepted, find: Find): void
   else if (type === 'MembersRemoved') leave(stream, seq, row.members as string[])
   else if (type === 'MessageSent') {
     const { ordinal, packId, time } = record
-    const versions = [versionOf(seq, row)]
+    const versions = [versionOf(seq, row, open)]
     stream.messages.set(seq, { seq, ordinal, sender, packId, time, versions, recalledBy: null })
   } else if (type === 'MessageEdited' || type === 'MessageRecalled') {
     const message = stream.messages.get(Number((row.target as Row).seq))
-    if (type === 'MessageEdited') message?.versions.push(versionOf(seq, row))
+    if (type === 'MessageEdited') message?.versions.push(versionOf(seq, row, open))
     else if (message) message.recalledBy = seq
   }
 }
@@ -193,19 +195,19 @@ function leave(stream: Stream, seq: number, users: readonly string[]): void {
   }
 }
 
-const versionOf = (seq: number, row: Row): Version => ({
+const versionOf = (seq: number, row: Row, open: Opener): Version => ({
   seq,
-  hash: hashOfContent(row.content as Buffer),
+  hash: hashOfContent(row, open),
   mentions: row.mentions as string[],
   mentionAll: row.mentionAll === true,
 })
 
-function hashOfContent(content: Buffer): string {
+function hashOfContent(row: Row, open: Opener): string {
   try {
-    const text = (JSON.parse(content.toString('utf8')) as { text?: unknown }).text
+    const { text } = JSON.parse(open(row).toString('utf8')) as { text?: unknown }
     return typeof text === 'string' ? hashOfText(text) : 'no-text'
-  } catch {
-    return 'no-json'
+  } catch (err) {
+    return `unreadable: ${(err as Error).message}`
   }
 }
 
