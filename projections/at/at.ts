@@ -59,10 +59,28 @@ export async function checkTime({ past, time }: Where, now: number): Promise<voi
 export async function conversationAt(where: Where, stream: string, keep: number): Promise<ConversationAt> {
   const moment = await momentOf(where, stream, keep)
   const { seq, ordinal } = moment.head()
+  const changed = await changedSince(where, stream, seq)
+  const messages = moment
+    .messages()
+    .map((message) =>
+      changed.has(message.seq) && message.content !== null
+        ? { ...message, contentType: null, content: null, keyId: null, changedSince: true }
+        : message,
+    )
   return {
     ...{ conversationId: stream, name: moment.name(), seq, ordinal, members: moment.members().length },
-    ...{ messages: moment.messages(), unreadable: moment.unreadable },
+    ...{ messages, unreadable: moment.unreadable },
   }
+}
+
+/** Seqs of messages that were recalled or edited behind `seq`. */
+async function changedSince({ past }: Where, stream: string, seq: number): Promise<ReadonlySet<number>> {
+  const changed = new Set<number>()
+  await past.events([stream], Number.MAX_SAFE_INTEGER, ({ envelope, payload }) => {
+    if (envelope.seq > seq && (payload?.type === 'MessageEdited' || payload?.type === 'MessageRecalled'))
+      changed.add(payload.target.seq)
+  })
+  return changed
 }
 
 export async function rosterAt(where: Where, stream: string): Promise<RosterAt> {

@@ -18,6 +18,8 @@ export interface Message {
   readonly keyId: string | null
   /** Seq of the last edit or of the recall; null: as it was sent. */
   readonly changedBy: number | null
+  /** Recalled or edited since: what it said then is for auditors only, and is not told here. */
+  readonly changedSince: boolean
 }
 
 export interface Member {
@@ -79,7 +81,7 @@ export function createMoment(stream: string, keep: number): Moment {
           const { sender, contentType, keyId } = payload
           messages.push({
             ...{ seq, ordinal, time, sender, packId: formatPackId(payload.packId), contentType, keyId },
-            ...{ content: payload.content.toString('utf8'), changedBy: null },
+            ...{ content: payload.content.toString('utf8'), changedBy: null, changedSince: false },
           })
           if (messages.length > 2 * keep + 100) messages = messages.slice(-keep)
           break

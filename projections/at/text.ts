@@ -9,7 +9,9 @@ export function saidIn({
   content,
   contentType,
   keyId,
-}: Pick<Message, 'content' | 'contentType' | 'keyId'>): string {
+  changedSince,
+}: Pick<Message, 'content' | 'contentType' | 'keyId' | 'changedSince'>): string {
+  if (changedSince) return '(recalled or edited since: npm run audit)'
   if (content === null) return '(recalled)'
   if (keyId !== null) return '(destroyed)'
   const text = textIn(content)

@@ -4,7 +4,14 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { seal as encode } from '../../schemas/avro.ts'
-import { openContent, SEED_BYTES, sealContent, wholeTree, wrap } from '../../schemas/content-keys.ts'
+import {
+  monthPath,
+  openContent,
+  SEED_BYTES,
+  sealContent,
+  wholeTree,
+  wrap,
+} from '../../schemas/content-keys.ts'
 import { type Appender, type Clock, Fault, type Logger, type LogStore } from '../../schemas/ports.ts'
 import { type ContentKey, type EventPayload, records } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
@@ -51,6 +58,8 @@ export interface ContentKeysOptions {
   readonly logger: Logger
   /** Written into the keys that are made here. */
   readonly by: string
+  /** Only contents of this month and the last are opened here: a fraction of the memory, where much was cut out. */
+  readonly recentOnly?: boolean
   /** Each record that changes something, with its bytes; those that stood before come first. */
   readonly onChange?: (key: ContentKey, value: Buffer) => void
   failed(fault: Fault): void
@@ -59,6 +68,7 @@ export interface ContentKeysOptions {
 const START_MS_MAX = 60_000
 const READ_MS_MAX = 10_000
 const POLL_MS = 5
+const RECENT_MS = 31 * 86_400_000
 const PARTITION = 0
 const SUFFIX_BYTES = 6
 const NOTHING = Buffer.alloc(0)
@@ -66,7 +76,8 @@ const NOTHING = Buffer.alloc(0)
 /** Resolves once the topic has been read to the end that it had. */
 export async function followContentKeys(options: ContentKeysOptions): Promise<ContentKeys> {
   const { store, secret, clock, logger } = options
-  const ring = createKeyRing(secret)
+  const partsFrom = (): string => (options.recentOnly ? monthPath(clock.now() - RECENT_MS) : '')
+  const ring = createKeyRing(secret, partsFrom)
   // Every follower reads everything: a group of its own, deleted at the end.
   const group = `keys-${randomUUID()}`
   const consumer = store.consumer({ group, topics: [topics.keys], compacted: [topics.keys], maxWaitMs: 500 })

@@ -43,12 +43,15 @@ export const userOf = (id: string): string => id.slice(0, id.indexOf(MARK))
 export const keyIdOf = (user: string, suffix: string): string => user + MARK + suffix
 export const partId = (keyId: string, path: string): string => `${keyId}/${path.slice(0, PART_DIGITS)}`
 export const isPart = (id: string): boolean => id.includes('/')
+const pathOf = (part: string): string => part.slice(part.indexOf('/') + 1)
 
 const TREES_MAX = 50_000
 const MONTHS_MAX = 100_000
 
-/** `secret`: 32 bytes. */
-export function createKeyRing(secret: Buffer): KeyRing {
+/**
+ * `secret`: 32 bytes. `partsFrom`: parts of the months before this path are not kept: of whatever was cut into then, nothing is opened.
+ */
+export function createKeyRing(secret: Buffer, partsFrom: () => string = () => ''): KeyRing {
   const byId = new Map<string, ContentKey>()
   const byUser = new Map<string, string[]>()
   /** Unwrapped; the one that was unwrapped first goes first. */
@@ -89,6 +92,7 @@ export function createKeyRing(secret: Buffer): KeyRing {
       const key = open(records.ContentKey, value, history)
       const known = byId.get(key.id)
       if (known && known.version >= key.version) return null
+      if (isPart(key.id) && pathOf(key.id) < partsFrom()) return null
       byId.set(key.id, key)
       trees.delete(key.id)
       if (known) months.clear()

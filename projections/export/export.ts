@@ -108,6 +108,7 @@ export async function exportOf(subject: Subject, options: ExportOptions): Promis
   }
 
   for (let at = 0; at < streams.length; at += STREAMS_AT_ONCE) {
+    const changes = await lastChanges(clickhouse, streams.slice(at, at + STREAMS_AT_ONCE))
     let before: { readonly stream: string; readonly seq: number } = { stream: '', seq: 0 }
     await archivedEvents(clickhouse, streams.slice(at, at + STREAMS_AT_ONCE), ALL_TIME, async (portion) => {
       options.signal?.throwIfAborted()
@@ -119,7 +120,7 @@ export async function exportOf(subject: Subject, options: ExportOptions): Promis
         const isGroup = stream.startsWith('g:')
         if (intervals && isGroup && !mayRead(intervals.get(stream) ?? [], seq)) continue
         note(recorded)
-        await records.line(lineOf(recorded, user))
+        await records.line(lineOf(recorded, user, isSuperseded(recorded, changes)))
       }
       options.progress?.(count)
     })
@@ -158,6 +159,26 @@ async function streamsOf({ kind, id }: Subject, clickhouse: Query): Promise<stri
   return [id]
 }
 
+/** Seq of the last edit or the recall, by conversation and message. */
+async function lastChanges(
+  clickhouse: Query,
+  streams: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await clickhouse.query<{ conversation: string; target: string; last: string }>(
+    `SELECT conversation, toString(target_seq) AS target, toString(max(changes.seq)) AS last FROM changes
+     WHERE conversation IN {streams:Array(String)} GROUP BY conversation, target_seq`,
+    { streams },
+  )
+  return new Map(rows.map(({ conversation, target, last }) => [`${conversation} ${target}`, Number(last)]))
+}
+
+/** What users no longer see is for auditors, each reading on the record. */
+function isSuperseded({ envelope, payload }: Recorded, changes: ReadonlyMap<string, number>): boolean {
+  if (payload?.type !== 'MessageSent' && payload?.type !== 'MessageEdited') return false
+  const of = payload.type === 'MessageSent' ? envelope.seq : payload.target.seq
+  return (changes.get(`${envelope.stream} ${of}`) ?? 0) > envelope.seq
+}
+
 /** By group. */
 async function intervalsOfUser(clickhouse: Query, user: string) {
   const rows = await clickhouse.query<{ conversation: string; seq_: string; joined: boolean }>(
@@ -177,15 +198,19 @@ async function intervalsOfUser(clickhouse: Query, user: string) {
 /** Blocks, ended friendships and notes of others are not for this user: their place is there, what they say is not. */
 const ofSenderOnly = new Set(['Blocked', 'FriendDeleted', 'JoinRequested'])
 
-function lineOf({ partition, offset, envelope, payload }: Recorded, user: string | null): object {
+function lineOf(
+  { partition, offset, envelope, payload }: Recorded,
+  user: string | null,
+  superseded: boolean,
+): object {
   const { stream, seq, ordinal, time, kind, generation, epoch, source, schema } = envelope
   const origin = payload && payload.type !== 'Claim' ? payload : null
   const place = {
     ...{ stream, seq, ordinal, time: new Date(time).toISOString(), kind },
     ...{ generation, partition, offset, epoch, source },
   }
-  if (user !== null && payload && ofSenderOnly.has(payload.type) && origin?.sender !== user)
-    return { ...place, withheld: true }
+  const isOfSenderOnly = user !== null && payload && ofSenderOnly.has(payload.type) && origin?.sender !== user
+  if (superseded || isOfSenderOnly) return { ...place, withheld: true }
   const { high, low } = recordHash(stream, seq, envelope.payload)
   return {
     ...place,

@@ -52,8 +52,22 @@ interface Snapshot {
   readonly time: number
   readonly lists: Map<string, ReturnType<PlainModel['list']>>
   readonly rosters: Map<string, ReturnType<PlainModel['members']>>
-  readonly texts: Map<string, (string | null)[]>
+  readonly texts: Map<string, Text[]>
 }
+
+interface Text {
+  readonly seq: number
+  readonly content: string | null
+  /** Seq of its last change. */
+  readonly changedBy: number | null
+}
+
+const textsOf = (model: PlainModel, stream: string): Text[] =>
+  model
+    .items(stream)
+    .flatMap(({ kind, seq, content, targetSeq: changedBy }) =>
+      kind === 'message' ? [{ seq, content, changedBy }] : [],
+    )
 
 const snapshot = (model: PlainModel, time: number): Snapshot => ({
   time,
@@ -65,14 +79,7 @@ const snapshot = (model: PlainModel, time: number): Snapshot => ({
         stream.startsWith('g:') ? [[stream, structuredClone(model.members(stream))]] : [],
       ),
   ),
-  texts: new Map(
-    model
-      .streams()
-      .map((stream) => [
-        stream,
-        model.items(stream).flatMap(({ kind, content }) => (kind === 'message' ? [content] : [])),
-      ]),
-  ),
+  texts: new Map(model.streams().map((stream) => [stream, textsOf(model, stream)])),
 })
 
 test('at any moment of a random log, archive and log give the same answer, and it is what was true then', async () => {
@@ -121,7 +128,12 @@ test('at any moment of a random log, archive and log give the same answer, and i
         members.map(({ userId, role, joinedSeq }) => `${userId} ${role} ${joinedSeq}`),
       )
     }
-    for (const [stream, contents] of [...texts].slice(0, 8)) {
+    for (const [stream, then] of [...texts].slice(0, 8)) {
+      const now = new Map(textsOf(model, stream).map(({ seq, changedBy }) => [seq, changedBy]))
+      const contents = then.map(({ seq, content, changedBy }) =>
+        // Recalled or edited since: for auditors only.
+        now.get(seq) === changedBy ? content : null,
+      )
       const conversation = await conversationAt(archive, stream, 50)
       expect(await conversationAt(fromLog, stream, 50)).toEqual(conversation)
       expect(conversation.messages.map(({ content }) => content)).toEqual(contents.slice(-50))
@@ -161,12 +173,17 @@ describe('a short chat', () => {
     models = null
   })
 
-  test('a message says what it said then: as sent, as edited, nothing once recalled', async () => {
-    const said = async (time: number) =>
-      (await conversationAt(both(log, time).archive, pair, 10)).messages.map(({ content }) => content)
-    expect(await said(when.said as number)).toEqual(['{"text":"first"}'])
-    expect(await said(when.edited as number)).toEqual(['{"text":"first, better"}'])
-    expect(await said(when.recalled as number)).toEqual([null])
+  test('a message says what it said then, but for what users no longer see: that is for auditors', async () => {
+    const said = async (time: number, from: 'archive' | 'log', of = pair) =>
+      (await conversationAt(both(log, time)[from], of, 10)).messages.map(
+        ({ content, changedBy, changedSince }) => [content, changedBy, changedSince],
+      )
+    for (const from of ['archive', 'log'] as const) {
+      expect(await said(when.said as number, from)).toEqual([[null, null, true]])
+      expect(await said(when.edited as number, from)).toEqual([[null, 2, true]])
+      expect(await said(when.recalled as number, from)).toEqual([[null, 3, false]])
+      expect(await said(when.back as number, from, team)).toEqual([['{"text":"hello"}', null, false]])
+    }
   })
 
   test('roles go with a membership; unread begins with the last joining and ends with the mark', async () => {

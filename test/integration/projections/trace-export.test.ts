@@ -30,6 +30,7 @@ const pair = p2pId('ann', 'bob')
 let engines: Awaited<ReturnType<typeof startEngines<true>>>
 let log: VerifiedLog
 let team: string
+let hello: Envelope
 let message: Envelope
 let refused: Envelope
 let folder: string
@@ -40,7 +41,7 @@ beforeAll(async () => {
   log = verifiedLog()
   const models = await following(log, engines)
   team = log.found('ann', 'bob')
-  log.say(pair, 'ann', send('hi'))
+  hello = log.say(pair, 'ann', send('hi'))
   message = log.say(pair, 'bob', send('a secret text'))
   log.say(pair, 'bob', edit(2, 'a better text'))
   log.say(pair, 'ann', block(true))
@@ -159,10 +160,13 @@ describe('an export', () => {
     expect(manifest.types).toEqual({ MessageSent: 2, MessageEdited: 1, Blocked: 1, MessageRecalled: 1 })
     const lines = linesOf('pair')
     expect(lines.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5])
-    expect(lines[1]).toMatchObject({
-      payload: message.payload.toString('base64'),
-      data: { content: '{"text":"a secret text"}' },
+    expect(lines[0]).toMatchObject({
+      payload: hello.payload.toString('base64'),
+      data: { content: '{"text":"hi"}' },
     })
+    // Edited over and recalled: for auditors.
+    expect(lines.slice(1, 3)).toMatchObject([{ withheld: true }, { withheld: true }])
+    expect(JSON.stringify(lines)).not.toContain('secret')
     expect((await checkFolder(path.join(folder, 'pair'))).wrong).toEqual([])
   })
 
@@ -173,9 +177,8 @@ describe('an export', () => {
     expect(seqsOf(team)).toEqual([1, 2, 3, 6])
     expect(seqsOf(pair)).toEqual([1, 2, 3, 4, 5])
     expect(seqsOf(userStream('bob'))).toEqual([1])
-    expect(lines.filter(({ withheld }) => withheld).map(({ stream, seq }) => `${stream} ${seq}`)).toEqual([
-      `${pair} 4`,
-    ])
+    const withheld = lines.filter((line) => line.withheld).map(({ stream, seq }) => `${stream} ${seq}`)
+    expect(withheld).toEqual([`${pair} 2`, `${pair} 3`, `${pair} 4`])
     expect(manifest.streams.find(({ stream }) => stream === team)?.intervals).toEqual([
       { from: 1, to: 3 },
       { from: 6, to: null },
