@@ -1,5 +1,5 @@
 /** Appends commands to the log. What is acknowledged there cannot be lost; what is not may or may not be in it. */
-import type { ContentSealer } from '../projections/content-keys/follower.ts'
+import type { ContentSealer, SealedContent } from '../projections/content-keys/follower.ts'
 import { fingerprintKey } from '../schemas/avro.ts'
 import { decodeCommandPayload, encodeCommandPayload, sealCommand } from '../schemas/codec.ts'
 import type { CodeName } from '../schemas/codes.ts'
@@ -33,6 +33,7 @@ const FAULT_LOG_MS_MIN = 5_000
 
 export function createCommandSink(options: CommandSinkOptions): CommandSink {
   const { appender, clock, counters, log, sealer } = options
+  const behind = new Map<string, Promise<void>>()
   let inFlight = 0
   let loggedAt = Number.NEGATIVE_INFINITY
 
@@ -44,7 +45,26 @@ export function createCommandSink(options: CommandSinkOptions): CommandSink {
       log.warn({ err: error, failed: counters.commandsFailed }, 'append to the log failed')
     }
     if (!(error instanceof Fault)) return 'internal'
+    // Nothing can be said under this packId any more: its sender looks it up, and sends anew.
+    if (error.code === 'key_destroyed') return 'pack_id_expired'
     return error.code === 'overloaded' ? 'overloaded' : 'unavailable'
+  }
+
+  /** In the order of the calls of each connection: behind one that waits for its sender's first key, the others wait too. */
+  function prepared(draft: CommandDraft, connectionId: string): CommandDraft | Promise<CommandDraft> {
+    if (!sealer) return draft
+    const before = behind.get(connectionId)
+    const ready = before ? before.then(() => sealedDraft(draft, sealer)) : sealedDraft(draft, sealer)
+    if (!(ready instanceof Promise)) return ready
+    const done = ready.then(
+      () => {},
+      () => {},
+    )
+    behind.set(connectionId, done)
+    void done.then(() => {
+      if (behind.get(connectionId) === done) behind.delete(connectionId)
+    })
+    return ready
   }
 
   return {
@@ -53,7 +73,8 @@ export function createCommandSink(options: CommandSinkOptions): CommandSink {
       inFlight += 1
       try {
         const reply = { gateway: options.gatewayId, boot: options.boot, connection: connectionId }
-        const value = sealCommand({ ...(sealer ? await sealedDraft(draft, sealer) : draft), reply })
+        const ready = prepared(draft, connectionId)
+        const value = sealCommand({ ...(ready instanceof Promise ? await ready : ready), reply })
         const partition = partitionOf(draft.stream, options.partitions)
         await appender.append(topics.commands, partition, { key: draft.stream, value })
         counters.commandsAppended += 1
@@ -69,13 +90,17 @@ export function createCommandSink(options: CommandSinkOptions): CommandSink {
   }
 }
 
-/** The same command with its content sealed under a key of the sender's. Rejects with a Fault where there is none to be had. */
-async function sealedDraft(draft: CommandDraft, sealer: ContentSealer): Promise<CommandDraft> {
+/** The same command with its content sealed under a key of the sender's. Throws or rejects with a Fault where there is none to be had. */
+function sealedDraft(draft: CommandDraft, sealer: ContentSealer): CommandDraft | Promise<CommandDraft> {
   if (!ofContents.has(fingerprintKey(draft.schema))) return draft
   const payload = decodeCommandPayload({ ...draft, reply: null })
   if (!('content' in payload)) return draft
-  const sealed = await sealer.seal(draft.sender, draft.packId, payload.content)
-  return { ...draft, ...encodeCommandPayload({ ...payload, ...sealed }) }
+  const withSealed = (sealed: SealedContent): CommandDraft => ({
+    ...draft,
+    ...encodeCommandPayload({ ...payload, ...sealed }),
+  })
+  const sealed = sealer.seal(draft.sender, draft.packId, payload.content)
+  return sealed instanceof Promise ? sealed.then(withSealed) : withSealed(sealed)
 }
 
 const ofContents: ReadonlySet<string> = new Set(

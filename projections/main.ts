@@ -58,7 +58,7 @@ await runRole(
     const mirror = archiveClient && createKeyMirror({ clickhouse: archiveClient, clock, logger: log })
     const keys = await openContentKeys(config, {
       store: role.store('keys'),
-      ...{ clock, logger: log, by: name, failed },
+      ...{ clock, logger: log, by: name, failed, rolls: true },
       ...(mirror ? { onChange: mirror.note } : {}),
     })
     const running: (() => Iterable<readonly [string, Pick<NamespaceReader, 'stats'>]>)[] = []

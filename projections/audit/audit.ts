@@ -39,18 +39,26 @@ export interface HiddenContent {
 
 const ALL_TIME = Number.MAX_SAFE_INTEGER
 
+export interface AuditOptions {
+  readonly clickhouse: Pick<ArchivePort, 'query'>
+  readonly ring: KeyRing
+  readonly now: number
+  /** What has been hidden for longer is not read any more, whether it was destroyed by now or not. */
+  readonly holdMs: number
+}
+
 export async function hiddenIn(
   scope: Scope,
-  { clickhouse, ring }: { readonly clickhouse: Pick<ArchivePort, 'query'>; readonly ring: KeyRing },
+  { clickhouse, ring, now, holdMs }: AuditOptions,
 ): Promise<HiddenContent[]> {
   const { conversation, user, from, to } = scope
   /** The versions of each message, the newest last, and what has recalled it. */
   const versions = new Map<number, Version[]>()
-  const recalls = new Map<number, number>()
+  const recalls = new Map<number, Hiding>()
   await archivedEvents(clickhouse, [conversation], ALL_TIME, (portion) => {
     for (const recorded of portion) {
       const { payload } = recorded
-      if (payload?.type === 'MessageRecalled') recalls.set(payload.target.seq, recorded.envelope.seq)
+      if (payload?.type === 'MessageRecalled') recalls.set(payload.target.seq, recorded.envelope)
       if (payload?.type !== 'MessageSent' && payload?.type !== 'MessageEdited') continue
       const of = payload.type === 'MessageSent' ? recorded.envelope.seq : payload.target.seq
       if (of < from || (to !== null && of > to) || (user !== null && payload.sender !== user)) continue
@@ -62,11 +70,13 @@ export async function hiddenIn(
   const found: HiddenContent[] = []
   for (const [of, all] of versions)
     for (const [i, { recorded, payload }] of all.entries()) {
-      const why = whyHidden(ring, payload, recalls.get(of), all[i + 1]?.recorded.envelope.seq)
-      if (!why) continue
+      const hiding = hidingOf(ring, payload, recalls.get(of), all[i + 1]?.recorded.envelope)
+      if (!hiding) continue
+      const { why, by, until } = hiding
       const { seq, time } = recorded.envelope
       const { sender, contentType } = payload
-      found.push({ seq, of, time, sender, contentType, ...why, content: contentIn(ring, payload) })
+      const content = (until ?? hiding.at + holdMs) > now ? contentIn(ring, payload) : null
+      found.push({ seq, of, time, sender, contentType, why, by, content })
     }
   return found.toSorted((a, b) => a.of - b.of || a.seq - b.seq)
 }
@@ -77,15 +87,25 @@ interface Version {
   readonly payload: Saying
 }
 
-function whyHidden(
+type Hiding = Pick<Recorded['envelope'], 'seq' | 'time'>
+
+/** `at`: since when users do not see it; `until`: how long it is held, where that is said. */
+function hidingOf(
   ring: KeyRing,
   { keyId }: Saying,
-  recall: number | undefined,
-  edit: number | undefined,
-): Pick<HiddenContent, 'why' | 'by'> | null {
-  if (recall !== undefined) return { why: 'recalled', by: recall }
-  if (edit !== undefined) return { why: 'edited over', by: edit }
-  return keyId !== null && ring.get(keyId)?.state !== 'live' ? { why: 'erased', by: null } : null
+  recall: Hiding | undefined,
+  edit: Hiding | undefined,
+): (Pick<HiddenContent, 'why' | 'by'> & { readonly at: number; readonly until: number | null }) | null {
+  const change = edit ?? recall
+  if (change)
+    return {
+      why: recall ? 'recalled' : 'edited over',
+      by: (recall ?? change).seq,
+      at: change.time,
+      until: null,
+    }
+  const key = keyId === null ? undefined : ring.get(keyId)
+  return key && key.state !== 'live' ? { why: 'erased', by: null, at: 0, until: key.heldUntil ?? 0 } : null
 }
 
 function contentIn(ring: KeyRing, { keyId, packId, content }: Saying): string | null {

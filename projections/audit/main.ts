@@ -30,6 +30,7 @@ interface Flags {
 const REASON_CHARS_MAX = 500
 const CONTENTS_MAX = 10_000
 const STDIN = 0
+const DAY_MS = 86_400_000
 
 const seqs = (text: string) => {
   const [, first, last] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(text) ?? []
@@ -68,7 +69,10 @@ await runTool(command, async (tool) => {
   const { from, to } = flags.seqs ?? { from: 1, to: null }
   const scope: Scope = { conversation, user: flags.user ?? null, from, to }
   const { clickhouse } = await openReadStores(tool)
-  const found = await hiddenIn(scope, { clickhouse, ring: keys.ring })
+  const found = await hiddenIn(scope, {
+    ...{ clickhouse, ring: keys.ring, now: tool.clock.now() },
+    holdMs: tool.config.holdDays * DAY_MS,
+  })
   if (found.length > CONTENTS_MAX)
     throw new ToolError(
       `${found.length} contents: at most ${CONTENTS_MAX} at a time; narrow it with --seqs or --user`,

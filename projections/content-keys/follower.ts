@@ -37,8 +37,11 @@ export interface ContentOpener {
 
 /** Where contents come in. */
 export interface ContentSealer {
-  /** Makes the user's key where he has none. Rejects with a Fault. */
-  seal(user: string, packId: Buffer, content: Buffer): Promise<SealedContent>
+  /**
+   * At once where the user's key is known, so that what is sent keeps its order; else makes one. Throws or rejects with a Fault:
+   * `key_destroyed` where this packId's part of the key is gone.
+   */
+  seal(user: string, packId: Buffer, content: Buffer): SealedContent | Promise<SealedContent>
 }
 
 export interface ContentKeys extends ContentOpener, ContentSealer {
@@ -60,6 +63,11 @@ export interface ContentKeysOptions {
   readonly by: string
   /** Only contents of this month and the last are opened here: a fraction of the memory, where much was cut out. */
   readonly recentOnly?: boolean
+  /**
+   * After a change writes records without a meaning for some time: the broker cleans what newer records have replaced only when
+   * later ones come.
+   */
+  readonly rolls?: boolean
   /** Each record that changes something, with its bytes; those that stood before come first. */
   readonly onChange?: (key: ContentKey, value: Buffer) => void
   failed(fault: Fault): void
@@ -68,6 +76,9 @@ export interface ContentKeysOptions {
 const START_MS_MAX = 60_000
 const READ_MS_MAX = 10_000
 const POLL_MS = 5
+const ROLL_MS = 11 * 60_000
+const ROLLS = 4
+const ROLL_KEY = '~'
 const RECENT_MS = 31 * 86_400_000
 const PARTITION = 0
 const SUFFIX_BYTES = 6
@@ -86,6 +97,18 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
   let appender: Promise<Appender> | null = null
   let startEnd: number | null = null
   let next = 0
+  let cancelRoll = (): void => {}
+
+  function roll(times: number): void {
+    cancelRoll()
+    if (times === 0) return
+    cancelRoll = clock.after(ROLL_MS, () => {
+      append({ key: ROLL_KEY, value: null }).catch((err: unknown) =>
+        logger.debug({ err }, 'im.keys was not rolled'),
+      )
+      roll(times - 1)
+    })
+  }
 
   async function begin(): Promise<void> {
     const { begin: first, end } = await consumer.range(topics.keys, PARTITION)
@@ -102,21 +125,27 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
     records(_topic, _partition, batch) {
       for (const { value, offset } of batch) {
         try {
-          const changed = value && ring.apply(value)
-          if (changed) options.onChange?.(changed, value)
+          const key = value && ring.apply(value)
+          if (!key) continue
+          options.onChange?.(key, value)
+          if (key.version > 0 && options.rolls) roll(ROLLS)
         } catch (err) {
           logger.error({ err, offset }, 'a record of im.keys could not be read and does not count')
         }
-        next = offset + 1
       }
+      next = (batch.at(-1)?.offset ?? next - 1) + 1
       if (startEnd !== null && next >= startEnd) resolve()
     },
     failed: options.failed,
   })
-  const tooLate = clock.after(START_MS_MAX, () =>
-    reject(new Error(`im.keys was not read within ${START_MS_MAX / 1_000} s`)),
-  )
-  await caughtUp.finally(tooLate)
+  let [cancelLate, seenTo] = [() => {}, -1]
+  const late = (): void => {
+    if (next === seenTo) reject(new Error(`nothing of im.keys was read for ${START_MS_MAX / 1_000} s`))
+    seenTo = next
+    cancelLate = clock.after(START_MS_MAX, late)
+  }
+  late()
+  await caughtUp.finally(() => cancelLate())
   ring.check()
 
   async function readUpTo(end: number): Promise<void> {
@@ -128,16 +157,28 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
 
   const untilRead = async (): Promise<void> => readUpTo((await consumer.range(topics.keys, PARTITION)).end)
 
-  async function write(key: ContentKey): Promise<void> {
+  async function append(record: { key: string; value: Buffer | null }): Promise<void> {
     appender ??= store.appender('keys')
     // Not kept where it failed: the next one tries anew.
     const open = await appender.catch((err: unknown) => {
       appender = null
       throw err
     })
-    const value = encode(records.ContentKey, key)
-    const offset = await open.append(topics.keys, PARTITION, { key: key.id, value })
-    await readUpTo(offset + 1)
+    await readUpTo((await open.append(topics.keys, PARTITION, record)) + 1)
+  }
+
+  /**
+   * Of two records with one version all followers take the first, and compaction keeps the last: whoever finds that another was
+   * first writes that one again, above both.
+   */
+  async function write(key: ContentKey): Promise<void> {
+    if (key.version !== (ring.get(key.id)?.version ?? -1) + 1) throw changed()
+    await append({ key: key.id, value: encode(records.ContentKey, key) })
+    const stands = ring.get(key.id)
+    if (!stands || isSame(stands, key)) return
+    const again = { ...stands, version: stands.version + 1 }
+    await append({ key: key.id, value: encode(records.ContentKey, again) })
+    throw changed()
   }
 
   /** Two gateways may make one for the same user at a time: both then take the older, whichever of them it was. */
@@ -151,13 +192,22 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
   }
 
   function keyOf(user: string): string | Promise<string> {
-    const known = ring.newest(user)
-    if (known !== null) return known
+    // Before the key itself: it is known a little before those who wait for it are told.
     const underWay = making.get(user)
     if (underWay) return underWay
+    const known = ring.newest(user)
+    if (known !== null) return known
     const made = make(user).finally(() => making.delete(user))
     making.set(user, made)
     return made
+  }
+
+  function sealed(keyId: string, packId: Buffer, content: Buffer): SealedContent {
+    const leaf = ring.leaf(keyId, packId)
+    // Cut out before the message was sent, or with parts that are not kept here.
+    if (!Buffer.isBuffer(leaf))
+      throw new Fault('key_destroyed', 'the message was destroyed', { retriable: false })
+    return { keyId, content: sealContent(leaf, content) }
   }
 
   function opened(payload: EventPayload): EventPayload | null {
@@ -172,13 +222,11 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
     readTo: () => next,
     write,
     untilRead,
-    async seal(user, packId, content) {
-      const keyId = await keyOf(user)
-      const leaf = ring.leaf(keyId, packId)
-      // Cut out before the message was sent: it was destroyed under this packId.
-      if (!Buffer.isBuffer(leaf))
-        throw new Fault('key_destroyed', 'the message was destroyed', { retriable: false })
-      return { keyId, content: sealContent(leaf, content) }
+    seal(user, packId, content) {
+      const keyId = keyOf(user)
+      return typeof keyId === 'string'
+        ? sealed(keyId, packId, content)
+        : keyId.then((made) => sealed(made, packId, content))
     },
     opened,
     async openedAll(payloads) {
@@ -188,6 +236,7 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
       return payloads.map((payload) => payload && (opened(payload) ?? withContent(payload, null)))
     },
     async stop() {
+      cancelRoll()
       await (await appender)?.close()
       await consumer.stop()
       const admin = await store.admin()
@@ -196,6 +245,12 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
     },
   }
 }
+
+const changed = (): Fault =>
+  new Fault('keys_changed', 'somebody else changes keys at the same time: run it again', { retriable: true })
+
+const isSame = (a: ContentKey, b: ContentKey): boolean =>
+  a.state === b.state && a.by === b.by && a.at === b.at && (a.tree ?? NOTHING).equals(b.tree ?? NOTHING)
 
 /** Null: what nobody can open any more. */
 export function withContent(payload: EventPayload, content: Buffer | null): EventPayload {

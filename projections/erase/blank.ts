@@ -1,5 +1,5 @@
 /** Takes contents out of read models whose keys are gone. What is written into them later is opened with the keys of then. */
-import type { Clock } from '../../schemas/ports.ts'
+import { type Clock, Fault } from '../../schemas/ports.ts'
 import { keys } from '../keys.ts'
 import type { ArchivePort, RedisPort } from '../ports.ts'
 import { eraseItems } from '../timeline/scripts.ts'
@@ -14,14 +14,15 @@ export interface Blanked {
 export interface ReadModels {
   /** Of every namespace. */
   readonly redis: readonly RedisPort[]
+  /** The one that is read comes last: what is due is looked for there. */
   readonly archives: readonly (Pick<ArchivePort, 'query'> & { command(sql: string): Promise<void> })[]
   readonly clock: Clock
 }
 
 type Place = Pick<Said, 'conversation' | 'seq'>
 
-/** A statement is some hundred kilobytes long at the most. */
-const PLACES_PER_STATEMENT = 2_000
+/** A statement is at most some 80 kilobytes long: ClickHouse reads 256. */
+const PLACES_PER_STATEMENT = 500
 const SEQS_PER_SCRIPT = 500
 const POLL_MS = 100
 const MUTATION_MS_MAX = 600_000
@@ -39,7 +40,7 @@ export async function blank(
     for (let at = 0; at < said.length; at += PLACES_PER_STATEMENT) {
       const places = listOf(said.slice(at, at + PLACES_PER_STATEMENT))
       rows += await blankRows(models, archive, 'items', `(conversation, seq) IN (${places})`)
-      rows += await blankRows(models, archive, 'messages', `(conversation, messages.version) IN (${places})`)
+      rows += await blankRows(models, archive, 'messages', `(conversation, version) IN (${places})`)
     }
   return { redis: inRedis, archive: rows }
 }
@@ -81,8 +82,10 @@ async function blankRows(
        WHERE database = currentDatabase() AND startsWith(table, {table:String}) AND NOT is_done`,
       { table },
     )
-    if (Number(waiting?.n ?? 0) === 0) break
+    if (Number(waiting?.n ?? 0) === 0) return count
     await new Promise<void>((resolve) => void clock.after(POLL_MS, resolve))
   }
-  return count
+  throw new Fault('mutation_not_done', `ClickHouse has not rewritten ${table} yet: run it again`, {
+    retriable: true,
+  })
 }

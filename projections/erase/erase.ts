@@ -4,7 +4,7 @@ import type { ContentKeys } from '../content-keys/follower.ts'
 import { isPart, userOf } from '../content-keys/ring.ts'
 import type { ArchivePort } from '../ports.ts'
 import { type Blanked, blank, type ReadModels } from './blank.ts'
-import { type Said, saidBy, supersededBefore } from './said.ts'
+import { saidBy, supersededBefore } from './said.ts'
 
 export interface EraseOptions extends ReadModels {
   readonly keys: ContentKeys
@@ -55,6 +55,8 @@ async function blankUser(options: EraseOptions, user: string): Promise<Erased> {
   for await (const portion of saidBy(options.log, user)) {
     options.signal?.throwIfAborted()
     const inClear = portion.filter(({ keyId }) => keyId === null).length
+    // Of a key that was made meanwhile.
+    if (portion.some(({ keyId }) => keyId !== null && !ring.get(keyId))) await options.keys.untilRead()
     const gone = portion.filter(({ keyId }) => keyId !== null && ring.get(keyId)?.state !== 'live')
     done = sum(done, { contents: gone.length, inClear, ...(await blank(options, gone, gone)) })
     options.progress?.(done.contents)
@@ -96,13 +98,12 @@ async function destroySuperseded(
   const { keys, secret } = options
   let done = NOTHING
   let left = 0
-  for (let last = ''; ; ) {
+  for (let after = { stream: '', seq: 0 }; ; ) {
     options.signal?.throwIfAborted()
-    const found = await supersededBefore(options.log, before)
-    const place = placeOf(found)
-    // The rows are blank by now, or a store did not take it: not the same for ever.
-    if (found.length === 0 || place === last) return { erased: done, left }
-    last = place
+    const found = await supersededBefore(options.log, before, after)
+    const last = found.at(-1)
+    if (!last) return { erased: done, left }
+    after = { stream: last.conversation, seq: last.seq }
     const sealed = found.flatMap(({ keyId, packId }) => (keyId === null ? [] : [{ keyId, packId }]))
     const cut = cutMessages(keys.ring, secret, sealed, written(options))
     for (const key of cut.keys) await keys.write(key)
@@ -116,9 +117,4 @@ async function destroySuperseded(
     done = sum(done, { contents, inClear, ...(await blank(options, gone, edits)) })
     options.progress?.(done.contents)
   }
-}
-
-const placeOf = (said: readonly Said[]): string => {
-  const first = said.at(0)
-  return `${first?.conversation} ${first?.seq}`
 }

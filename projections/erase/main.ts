@@ -3,6 +3,7 @@ import { userInfo } from 'node:os'
 import { Command } from 'commander'
 import { archivesIn } from '../../infra/clickhouse/archives.ts'
 import { createClickHouse } from '../../infra/clickhouse/client.ts'
+import { databaseOf } from '../../infra/clickhouse/namespaces.ts'
 import { keysSecretOf } from '../../infra/keys-secret.ts'
 import { silentLog } from '../../infra/log.ts'
 import { openReadStores, openToolKeys } from '../../infra/read-stores.ts'
@@ -102,7 +103,9 @@ async function readModelsOf(tool: Tool) {
   tool.atEnd(() => namespaces.stop())
   const redis = tool.redis('erase')
   await redis.ready(REDIS_READY_MS)
-  const archives = (await archivesIn(tool.clickHouseOptions)).map(({ database }) =>
+  const active = databaseOf(tool.clickHouseOptions.database, namespaces.of('archive').active)
+  const databases = (await archivesIn(tool.clickHouseOptions)).map(({ database }) => database)
+  const archives = [...databases.filter((one) => one !== active), active].map((database) =>
     createClickHouse({ ...tool.clickHouseOptions, database }),
   )
   for (const archive of archives) tool.atEnd(() => archive.close())

@@ -45,22 +45,27 @@ export async function* saidBy(clickhouse: Query, user: string): AsyncGenerator<S
 
 /**
  * Contents that nobody has seen since `before` (broker time, ms): of messages that were recalled by then, and of what an edit had
- * replaced by then. Only such as still stand in the archive, so that each comes once; at most a portion.
+ * replaced by then. Only such as still stand in the archive, so that each comes once; at most a portion, behind a place.
  */
-export async function supersededBefore(clickhouse: Query, before: number): Promise<Said[]> {
+export async function supersededBefore(
+  clickhouse: Query,
+  before: number,
+  after: { readonly stream: string; readonly seq: number },
+): Promise<Said[]> {
   const rows = await clickhouse.query<Row>(
-    `SELECT ${COLUMNS} FROM events WHERE ${SAYING} AND (stream, seq) IN (
+    `SELECT ${COLUMNS} FROM events WHERE ${SAYING} AND (stream, seq) GLOBAL IN (
        SELECT conversation, at FROM (
          SELECT conversation, seq AS at, kind, if(kind = 'message', seq, assumeNotNull(target_seq)) AS of FROM items
          WHERE kind IN ('message', 'edited') AND content IS NOT NULL
-           AND conversation IN (SELECT conversation FROM changes WHERE time <= fromUnixTimestamp64Milli({before:Int64}))
-       ) AS i INNER JOIN (
+           AND conversation GLOBAL IN (SELECT conversation FROM changes WHERE time <= fromUnixTimestamp64Milli({before:Int64}))
+       ) AS i GLOBAL INNER JOIN (
          SELECT conversation, target_seq AS of, max(seq) AS by FROM changes
          WHERE time <= fromUnixTimestamp64Milli({before:Int64}) GROUP BY conversation, of
        ) AS c USING (conversation, of)
-       WHERE at < by LIMIT ${ROWS_PER_PAGE}
+       WHERE at < by AND (conversation, at) > ({stream:String}, {seq:UInt64})
+       ORDER BY conversation, at LIMIT ${ROWS_PER_PAGE}
      ) ORDER BY stream, seq, generation DESC LIMIT 1 BY stream, seq`,
-    { before },
+    { before, ...after },
   )
   return rows.flatMap(saidIn)
 }

@@ -21,9 +21,9 @@ async function platform() {
   const admin = await store.admin()
   await admin.ensureTopics(sharedTopics(1))
   return {
-    follow: (secret = SECRET) =>
+    follow: (secret = SECRET, recentOnly = false) =>
       followContentKeys({
-        ...{ store, secret, clock: systemClock, logger: silentLog, by: 'test' },
+        ...{ store, secret, clock: systemClock, logger: silentLog, by: 'test', recentOnly },
         failed(fault) {
           throw fault
         },
@@ -89,6 +89,42 @@ describe('a content that one process has sealed', () => {
   })
 })
 
+describe('keys', () => {
+  test('seal at once where they are known, so that nothing overtakes; whoever waits for a first one keeps his place', async () => {
+    const { follow } = await platform()
+    const keys = await follow()
+    const first = keys.seal('ann', packIdAt(T0), said)
+    const second = keys.seal('ann', packIdAt(T0), said)
+    expect([first, second].every((one) => one instanceof Promise)).toBe(true)
+    const order: number[] = []
+    await Promise.all([
+      Promise.resolve(first).then(() => order.push(1)),
+      Promise.resolve(second).then(() => order.push(2)),
+    ])
+    expect(order).toEqual([1, 2])
+    expect(keys.seal('ann', packIdAt(T0), said)).not.toBeInstanceOf(Promise)
+    await keys.stop()
+  })
+
+  test('of two that change one at the same time the first counts, for whoever reads later too', async () => {
+    const { follow } = await platform()
+    const [one, two] = [await follow(), await follow()]
+    const message = await send(one, 'ann', packIdAt(T0))
+    await two.untilRead()
+    const [gone] = destroyUser(one.ring, 'ann', null, written)
+    const sealed = [{ keyId: message.keyId ?? '', packId: packIdAt(T0) }]
+    const [, root] = cutMessages(two.ring, SECRET, sealed, { by: 'another', at: T0 }).keys
+    const results = await Promise.allSettled([one.write(gone as ContentKey), two.write(root as ContentKey)])
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    const late = await follow()
+    const stands = [one, two, late].map(({ ring }) => ring.get(message.keyId ?? ''))
+    expect(new Set(stands.map((key) => `${key?.state} ${key?.by}`)).size).toBe(1)
+    // What is kept by compaction is the last record: it says the same.
+    expect(stands[2]?.version).toBe(2)
+    for (const keys of [one, two, late]) await keys.stop()
+  })
+})
+
 describe('destroying', () => {
   test('one message leaves all others of the user, and what he sends later', async () => {
     const { follow } = await platform()
@@ -107,6 +143,25 @@ describe('destroying', () => {
     expect(await read(keys, await send(late, 'ann', packIdAt(T0)))).toBe(said.toString())
     await keys.stop()
     await late.stop()
+  })
+
+  test('where old parts are not kept, what lies in them is not opened, and everything else is', async () => {
+    const { follow } = await platform()
+    const keys = await follow()
+    const [old, beside, recent] = [
+      await send(keys, 'ann', packIdAt(T0 - 400 * 86_400_000)),
+      await send(keys, 'ann', packIdAt(T0 - 200 * 86_400_000)),
+      await send(keys, 'ann', packIdAt(systemClock.now())),
+    ]
+    const cut = [old, recent].map(({ keyId, packId }) => ({ keyId: keyId ?? '', packId }))
+    await writeAll(keys, cutMessages(keys.ring, SECRET, cut, written).keys)
+    const gateway = await follow(SECRET, true)
+    expect(gateway.ring.size()).toBe(keys.ring.size() - 1)
+    for (const message of [old, recent]) expect(await read(gateway, message)).toBeNull()
+    expect(await read(gateway, beside)).toBe(said.toString())
+    expect(await read(keys, await send(gateway, 'ann', packIdAt(systemClock.now())))).toBe(said.toString())
+    await keys.stop()
+    await gateway.stop()
   })
 
   test('goes on where its writer died after the part and before the rest', async () => {
