@@ -13,7 +13,7 @@ export function saidIn({
 }: Pick<Message, 'content' | 'contentType' | 'keyId' | 'changedSince'>): string {
   if (changedSince) return '(recalled or edited since: npm run audit)'
   if (content === null) return '(recalled)'
-  if (keyId !== null) return '(destroyed)'
+  if (keyId !== null) return '(erased)'
   const text = textIn(content)
   return oneLine(
     text === null ? `[${contentType}]` : contentType === 'text' ? text : `[${contentType}] ${text}`,

@@ -183,7 +183,7 @@ describe('erasure', () => {
     for (const from of [[], ['--from-log']]) {
       const past = await run('projections/at/main.ts', [String(Date.now()), 'conversation', chat, ...from])
       expect(past.printed.match(new RegExp(MARK, 'g')), past.printed).toHaveLength(1)
-      expect(past.printed).toContain('ann: (destroyed)')
+      expect(past.printed).toContain('ann: (erased)')
     }
     for (const projection of ['live', 'archive']) {
       const replayed = await run('projections/replay/main.ts', [projection])
