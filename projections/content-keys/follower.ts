@@ -2,7 +2,7 @@
  * Follows im.keys: seals contents where they come in, and opens them where they are shown. While Kafka is away the keys that are known
  * go on to hold.
  */
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { seal as encode } from '../../schemas/avro.ts'
 import {
   monthPath,
@@ -15,6 +15,7 @@ import {
 import { type Appender, type Clock, Fault, type Logger, type LogStore } from '../../schemas/ports.ts'
 import { type ContentKey, type EventPayload, records } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
+import { followTopic } from '../follow-topic.ts'
 import { createKeyRing, type KeyRing, keyIdOf } from './ring.ts'
 
 export interface SealedContent {
@@ -89,14 +90,8 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
   const { store, secret, clock, logger } = options
   const partsFrom = (): string => (options.recentOnly ? monthPath(clock.now() - RECENT_MS) : '')
   const ring = createKeyRing(secret, partsFrom)
-  // Every follower reads everything: a group of its own, deleted at the end.
-  const group = `keys-${randomUUID()}`
-  const consumer = store.consumer({ group, topics: [topics.keys], compacted: [topics.keys], maxWaitMs: 500 })
-  const { promise: caughtUp, resolve, reject } = Promise.withResolvers<void>()
   const making = new Map<string, Promise<string>>()
   let appender: Promise<Appender> | null = null
-  let startEnd: number | null = null
-  let next = 0
   let cancelRoll = (): void => {}
 
   function roll(times: number): void {
@@ -110,52 +105,35 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
     })
   }
 
-  async function begin(): Promise<void> {
-    const { begin: first, end } = await consumer.range(topics.keys, PARTITION)
-    startEnd ??= end
-    next = Math.max(next, first)
-    if (next >= startEnd) resolve()
-    consumer.seek(topics.keys, PARTITION, next)
-  }
-
-  await consumer.start({
-    assigned(added) {
-      if (added.includes(PARTITION)) begin().catch(reject)
+  const topic = await followTopic({
+    ...{ store, topic: topics.keys, name: 'keys', logger, failed: options.failed },
+    take({ value }) {
+      const key = value && ring.apply(value)
+      if (!key) return
+      options.onChange?.(key, value)
+      if (key.version > 0 && options.rolls) roll(ROLLS)
     },
-    records(_topic, _partition, batch) {
-      for (const { value, offset } of batch) {
-        try {
-          const key = value && ring.apply(value)
-          if (!key) continue
-          options.onChange?.(key, value)
-          if (key.version > 0 && options.rolls) roll(ROLLS)
-        } catch (err) {
-          logger.error({ err, offset }, 'a record of im.keys could not be read and does not count')
-        }
-      }
-      next = (batch.at(-1)?.offset ?? next - 1) + 1
-      if (startEnd !== null && next >= startEnd) resolve()
-    },
-    failed: options.failed,
   })
+  const { promise: stuck, reject } = Promise.withResolvers<never>()
   let [cancelLate, seenTo] = [() => {}, -1]
   const late = (): void => {
-    if (next === seenTo) reject(new Error(`nothing of im.keys was read for ${START_MS_MAX / 1_000} s`))
-    seenTo = next
+    if (topic.readTo() === seenTo)
+      reject(new Error(`nothing of im.keys was read for ${START_MS_MAX / 1_000} s`))
+    seenTo = topic.readTo()
     cancelLate = clock.after(START_MS_MAX, late)
   }
   late()
-  await caughtUp.finally(() => cancelLate())
+  await Promise.race([topic.caughtUp, stuck]).finally(() => cancelLate())
   ring.check()
 
   async function readUpTo(end: number): Promise<void> {
-    for (const until = clock.now() + READ_MS_MAX; next < end; ) {
+    for (const until = clock.now() + READ_MS_MAX; topic.readTo() < end; ) {
       if (clock.now() > until) throw new Fault('keys_behind', 'im.keys is not read yet', { retriable: true })
       await new Promise<void>((done) => void clock.after(POLL_MS, done))
     }
   }
 
-  const untilRead = async (): Promise<void> => readUpTo((await consumer.range(topics.keys, PARTITION)).end)
+  const untilRead = async (): Promise<void> => readUpTo(await topic.end())
 
   async function append(record: { key: string; value: Buffer | null }): Promise<void> {
     appender ??= store.appender('keys')
@@ -219,7 +197,7 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
 
   return {
     ring,
-    readTo: () => next,
+    readTo: topic.readTo,
     write,
     untilRead,
     seal(user, packId, content) {
@@ -238,10 +216,7 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
     async stop() {
       cancelRoll()
       await (await appender)?.close()
-      await consumer.stop()
-      const admin = await store.admin()
-      await admin.deleteGroup(group).catch((err) => logger.debug({ err, group }, 'group was not deleted'))
-      await admin.close()
+      await topic.stop()
     },
   }
 }
