@@ -2,6 +2,8 @@
  * Whether so much is being pushed to many that each push must wait for others to share a system call, so that what is meant for few
  * finds the processor free. Pure; time is passed in.
  */
+import { createRecentCount } from './recent-count.ts'
+
 export interface Crowding {
   /** Notes pushes to many. True: these may wait. */
   note(count: number, now: number): boolean
@@ -12,19 +14,6 @@ export const CROWDED_PER_WINDOW = 1_250
 export const CROWDING_WINDOW_MS = 250
 
 export function createCrowding(): Crowding {
-  let window = 0
-  let current = 0
-  let previous = 0
-  return {
-    note(count, now) {
-      const at = Math.floor(now / CROWDING_WINDOW_MS)
-      if (at !== window) {
-        previous = at === window + 1 ? current : 0
-        current = 0
-        window = at
-      }
-      current += count
-      return Math.max(current, previous) > CROWDED_PER_WINDOW
-    },
-  }
+  const recent = createRecentCount(CROWDING_WINDOW_MS)
+  return { note: (count, now) => recent(count, now) > CROWDED_PER_WINDOW }
 }

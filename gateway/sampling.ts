@@ -4,6 +4,7 @@
  * as that are right on average, whatever the rate did meanwhile. Pure; time is passed in.
  */
 import { limits } from '../schemas/limits.ts'
+import { createRecentCount } from './recent-count.ts'
 
 export type LedgerSetting =
   /** 0: none. */
@@ -19,21 +20,12 @@ export const SAMPLING_HOLD_MS = 10_000
 export function createSampling(setting: LedgerSetting): Sampling {
   if ('oneOf' in setting) return () => setting.oneOf
   const { rowsPerSecMax } = setting
-  let window = 0
-  let current = 0
-  let previous = 0
+  const recent = createRecentCount(SAMPLING_WINDOW_MS)
   let oneOf = 1
   let fallsAt = 0
 
   return (rows, now) => {
-    const at = Math.floor(now / SAMPLING_WINDOW_MS)
-    if (at !== window) {
-      previous = at === window + 1 ? current : 0
-      current = 0
-      window = at
-    }
-    current += rows
-    const needed = oneOfFor((Math.max(current, previous) * 1_000) / SAMPLING_WINDOW_MS, rowsPerSecMax)
+    const needed = oneOfFor((recent(rows, now) * 1_000) / SAMPLING_WINDOW_MS, rowsPerSecMax)
     if (needed >= oneOf) {
       oneOf = needed
       fallsAt = now + SAMPLING_HOLD_MS
