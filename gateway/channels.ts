@@ -7,7 +7,7 @@ import type { OnlineRegistry } from '../infra/redis/online-map.ts'
 import type { ReadModels } from '../projections/reads.ts'
 import type { Item } from '../schemas/frames.ts'
 import { limits } from '../schemas/limits.ts'
-import { type Clock, Fault, type Logger } from '../schemas/ports.ts'
+import { type Clock, Fault, type Logger, sleepOf } from '../schemas/ports.ts'
 import {
   type Change,
   type Channel,
@@ -99,7 +99,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   let stopped = false
 
   const isHere = (user: string): boolean => connections.byUser(user) !== undefined
-  const sleep = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve))
+  const sleep = sleepOf(clock)
 
   function entryOf(conversationId: string): Entry {
     const known = entries.get(conversationId)

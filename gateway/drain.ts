@@ -2,7 +2,7 @@
  * Sends the clients of a gateway that stops elsewhere: little by little, so that those who wait for their turn are served as ever
  * and the other gateways get no storm of logins.
  */
-import type { Clock } from '../schemas/ports.ts'
+import { type Clock, sleepOf } from '../schemas/ports.ts'
 import type { Connection } from './connections.ts'
 import type { Input } from './session-types.ts'
 
@@ -46,7 +46,7 @@ export function inOrder(connections: Iterable<Connection>): Connection[] {
 export async function sendAway(options: DrainOptions): Promise<void> {
   const { clock, drainMs, random } = options
   const pause = (): Promise<void> => new Promise((resolve) => options.defer(resolve))
-  const sleep = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve))
+  const sleep = sleepOf(clock)
   const count = [...options.connections()].length
   const turns = Math.ceil(spreadMs(count, drainMs) / TURN_MS)
   // Within a turn they return one after the other as well; all at once, as many a second as others can take.

@@ -9,7 +9,7 @@ import {
 } from '../projections/content-keys/follower.ts'
 import type { ReadModels } from '../projections/reads.ts'
 import { limits } from '../schemas/limits.ts'
-import type { Clock, Fault, Logger, LogStore } from '../schemas/ports.ts'
+import { type Clock, type Fault, type Logger, type LogStore, sleepOf } from '../schemas/ports.ts'
 import { defaultWindows, type Windows } from '../schemas/windows.ts'
 import { startActivity } from './activity.ts'
 import { startAlive } from './alive.ts'
@@ -248,7 +248,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   presence.start()
   let running = true
 
-  const sleep = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve))
+  const sleep = sleepOf(clock)
 
   async function appendsDone(waitMsMax: number): Promise<void> {
     const until = clock.now() + waitMsMax

@@ -5,7 +5,7 @@
  */
 import { open } from '../schemas/avro.ts'
 import { history } from '../schemas/codec.ts'
-import { type Clock, Fault, type Logger, type LogRecord, type LogStore } from '../schemas/ports.ts'
+import { type Clock, Fault, type Logger, type LogRecord, type LogStore, sleepOf } from '../schemas/ports.ts'
 import { records } from '../schemas/records.ts'
 import { deliveriesTopic, topics } from '../schemas/topics.ts'
 
@@ -76,7 +76,7 @@ export async function startInbound(options: InboundOptions): Promise<Inbound> {
       } catch (error) {
         const hopeless = error instanceof Fault && error.code === 'partition_count_mismatch'
         if (hopeless || tries >= CREATE_TRIES_MAX) throw error
-        await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))
+        await sleepOf(clock)(RETRY_MS)
       }
     }
   }

@@ -13,6 +13,7 @@ import {
   type Logger,
   type LogRecord,
   type LogStore,
+  sleepOf,
 } from '../schemas/ports.ts'
 import { topics } from '../schemas/topics.ts'
 
@@ -109,7 +110,7 @@ export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger):
           if (err.code === 'unknown_topic') break
           if (tries % 10 === 1)
             logger.warn({ code: err.code, err }, 'im.schemas could not be read; trying on')
-          await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))
+          await sleepOf(clock)(RETRY_MS)
         }
       }
       for (const key of keys) {
@@ -129,7 +130,7 @@ async function patiently(clock: Clock, work: () => Promise<void>): Promise<void>
       return await work()
     } catch (err) {
       if (!(err instanceof Fault && err.retriable) || tries === PUBLISH_TRIES_MAX) throw err
-      await new Promise<void>((resolve) => void clock.after(RETRY_MS, resolve))
+      await sleepOf(clock)(RETRY_MS)
     }
   }
 }

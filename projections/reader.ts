@@ -3,7 +3,14 @@
  * failed write holds its partition back and is tried again, with the same batch; the reader never moves past it.
  */
 import { formatPosition, type Position } from '../schemas/accept.ts'
-import { type Clock, Fault, type GroupConsumer, type Logger, type LogRecord } from '../schemas/ports.ts'
+import {
+  type Clock,
+  Fault,
+  type GroupConsumer,
+  type Logger,
+  type LogRecord,
+  sleepOf,
+} from '../schemas/ports.ts'
 import { readRecord } from '../schemas/read.ts'
 import { topics } from '../schemas/topics.ts'
 import type { Accepted, Sink } from './projection.ts'
@@ -67,7 +74,7 @@ export function createReader(options: ReaderOptions): Reader {
   let cancelTick: (() => void) | null = null
   let ticks = 0
 
-  const sleep = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
+  const sleep = sleepOf(clock)
 
   /** One line when the sink begins to fail and one when all partitions write again, not one for each. */
   function trouble(partition: number, code: string, reason: string): void {

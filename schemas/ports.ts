@@ -11,6 +11,11 @@ export interface Clock {
   after(ms: number, fn: () => void): () => void
 }
 
+export const sleepOf =
+  (clock: Pick<Clock, 'after'>) =>
+  (ms: number): Promise<void> =>
+    new Promise((resolve) => void clock.after(ms, resolve))
+
 export interface Logger {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void

@@ -4,7 +4,7 @@
  */
 import { type CodeName, codes } from '../../schemas/codes.ts'
 import { limits } from '../../schemas/limits.ts'
-import type { Clock } from '../../schemas/ports.ts'
+import { type Clock, sleepOf } from '../../schemas/ports.ts'
 import { type Bucket, fullBucket, type Rate, take } from '../bucket.ts'
 import type { Connection, Socket } from '../connections.ts'
 import type { Hub } from '../hub.ts'
@@ -261,8 +261,7 @@ export function createPollSessions(options: PollSessionsOptions): PollSessions {
       const until = clock.now() + limits.pollDrainMsMax
       const isUntold = ({ ended, queue }: Session): boolean =>
         ended !== null && queue.answered < queue.confirmed + queue.frames.length
-      while (clock.now() < until && [...sessions.values()].some(isUntold))
-        await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve))
+      while (clock.now() < until && [...sessions.values()].some(isUntold)) await sleepOf(clock)(LOOK_MS)
     },
     levels() {
       let hanging = 0

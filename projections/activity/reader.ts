@@ -4,7 +4,14 @@
  */
 import { Undecodable } from '../../schemas/avro.ts'
 import { openActivity } from '../../schemas/codec.ts'
-import { type Clock, Fault, type GroupConsumer, type Logger, type LogRecord } from '../../schemas/ports.ts'
+import {
+  type Clock,
+  Fault,
+  type GroupConsumer,
+  type Logger,
+  type LogRecord,
+  sleepOf,
+} from '../../schemas/ports.ts'
 import type { Activity } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
 import type { ArchivePort } from '../ports.ts'
@@ -55,7 +62,7 @@ export function createActivityReader(options: ActivityReaderOptions): ActivityRe
         counts.retries += 1
         if (wait === RETRY_MS_MAX)
           logger.warn({ code: err.code, err }, 'the archive takes no login records; trying on')
-        await new Promise<void>((resolve) => void clock.after(wait, resolve))
+        await sleepOf(clock)(wait)
       }
     }
     return null

@@ -4,7 +4,7 @@
  * The position is derived from `events`, which is inserted last.
  */
 import { type Position, START } from '../../schemas/accept.ts'
-import { type Clock, Fault, type Logger } from '../../schemas/ports.ts'
+import { type Clock, Fault, type Logger, sleepOf } from '../../schemas/ports.ts'
 import type { ArchivePort } from '../ports.ts'
 import type { Accepted, Projection, Sink } from '../projection.ts'
 import { type Block, createBlock } from './block.ts'
@@ -137,7 +137,7 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
         if (closed) throw err
         if (tries === 1 || tries % 10 === 0)
           logger.warn({ table, tries, code: err.code, err }, 'insert into the archive failed; trying on')
-        await new Promise<void>((resolve) => void clock.after(wait, resolve))
+        await sleepOf(clock)(wait)
       }
     }
   }

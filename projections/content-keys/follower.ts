@@ -12,7 +12,7 @@ import {
   wholeTree,
   wrap,
 } from '../../schemas/content-keys.ts'
-import { type Appender, type Clock, Fault, type Logger, type LogStore } from '../../schemas/ports.ts'
+import { type Appender, type Clock, Fault, type Logger, type LogStore, sleepOf } from '../../schemas/ports.ts'
 import { type ContentKey, type EventPayload, records } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
 import { followTopic } from '../follow-topic.ts'
@@ -129,7 +129,7 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
   async function readUpTo(end: number): Promise<void> {
     for (const until = clock.now() + READ_MS_MAX; topic.readTo() < end; ) {
       if (clock.now() > until) throw new Fault('keys_behind', 'im.keys is not read yet', { retriable: true })
-      await new Promise<void>((done) => void clock.after(POLL_MS, done))
+      await sleepOf(clock)(POLL_MS)
     }
   }
 

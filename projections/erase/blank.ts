@@ -1,5 +1,5 @@
 /** Takes contents out of read models whose keys are gone. What is written into them later is opened with the keys of then. */
-import { type Clock, Fault } from '../../schemas/ports.ts'
+import { type Clock, Fault, sleepOf } from '../../schemas/ports.ts'
 import { keys } from '../keys.ts'
 import type { ArchivePort, RedisPort } from '../ports.ts'
 import { eraseItems } from '../timeline/scripts.ts'
@@ -83,7 +83,7 @@ async function blankRows(
       { table },
     )
     if (Number(waiting?.n ?? 0) === 0) return count
-    await new Promise<void>((resolve) => void clock.after(POLL_MS, resolve))
+    await sleepOf(clock)(POLL_MS)
   }
   throw new Fault('mutation_not_done', `ClickHouse has not rewritten ${table} yet: run it again`, {
     retriable: true,

@@ -1,4 +1,5 @@
 /** Erasure: a user's contents, and what nobody sees any more, first for all but auditors and then for everyone. */
+import { sleepOf } from '../../schemas/ports.ts'
 import { cutMessages, destroyUser, holdUser, type Written } from '../content-keys/destroy.ts'
 import type { ContentKeys } from '../content-keys/follower.ts'
 import { isPart, userOf } from '../content-keys/ring.ts'
@@ -45,7 +46,7 @@ export async function eraseUser(options: EraseOptions, user: string, until: numb
     ? holdUser(keys.ring, user, until, written(options))
     : destroyUser(keys.ring, user, null, written(options))
   for (const key of gone) await keys.write(key)
-  await new Promise<void>((resolve) => void clock.after(HEARD_MS, resolve))
+  await sleepOf(clock)(HEARD_MS)
   return blankUser(options, user)
 }
 

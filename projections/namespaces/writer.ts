@@ -1,7 +1,7 @@
 /** Writes im.projections: leases, so that one command at a time works on a projection, and lists. */
 import { randomUUID } from 'node:crypto'
 import { seal } from '../../schemas/avro.ts'
-import { type Clock, Fault, type LogStore } from '../../schemas/ports.ts'
+import { type Clock, Fault, type LogStore, sleepOf } from '../../schemas/ports.ts'
 import { records } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
 import type { NamespaceFollower } from './follower.ts'
@@ -40,7 +40,7 @@ export async function openRegistry(options: {
   const { store, follower, clock, by } = options
   const appender = await store.appender('namespaces')
   const holder = `${by} ${randomUUID()}`
-  const sleep = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
+  const sleep = sleepOf(clock)
 
   async function append(key: string, value: Buffer): Promise<void> {
     const offset = await appender.append(topics.projections, 0, { key, value })

@@ -1,6 +1,6 @@
 /** What every read begins with: the sources, and who may read what. */
 import { parseStream } from '../../schemas/ids.ts'
-import { type Clock, Fault } from '../../schemas/ports.ts'
+import { type Clock, Fault, sleepOf } from '../../schemas/ports.ts'
 import { ALWAYS, type Interval, readableOf } from '../directory/membership.ts'
 import type { ArchiveReads } from './archive.ts'
 import type { Guard } from './guard.ts'
@@ -112,7 +112,7 @@ export async function settledHeads(
   const heads = await live.heads(streams)
   let behind = streams.filter((stream) => isBehind(heads.get(stream), heads.get(stream)?.seq))
   for (let tries = 0; behind.length > 0 && tries < SETTLE_TRIES; tries++) {
-    await new Promise<void>((resolve) => void clock.after(SETTLE_MS, resolve))
+    await sleepOf(clock)(SETTLE_MS)
     const now = await live.heads(behind)
     behind = behind.filter((stream) => isBehind(now.get(stream), heads.get(stream)?.seq))
   }
@@ -125,7 +125,7 @@ export async function reaches({ live, clock }: Sources, stream: string, seq: num
     const heads = await live.heads([stream])
     if (!isBehind(heads.get(stream), seq)) return true
     if (tries === SETTLE_TRIES) return false
-    await new Promise<void>((resolve) => void clock.after(SETTLE_MS, resolve))
+    await sleepOf(clock)(SETTLE_MS)
   }
 }
 

@@ -4,7 +4,7 @@
  * written to meanwhile.
  */
 
-import { type Clock, Fault } from '../../schemas/ports.ts'
+import { type Clock, Fault, sleepOf } from '../../schemas/ports.ts'
 import { type ArchiveTable, archiveTables } from '../archive/project.ts'
 import type { ArchivePort } from '../ports.ts'
 import type { Comparison, Difference } from './report.ts'
@@ -152,7 +152,7 @@ export async function compareArchive(options: CompareArchiveOptions): Promise<Co
     // What is written once cannot become equal.
     for (let looks = 1; !isEvents && rows.length > 0 && looks < (options.looksMax ?? 12); looks++) {
       check()
-      await new Promise<void>((resolve) => void clock.after(options.lookEveryMs ?? 1_500, resolve))
+      await sleepOf(clock)(options.lookEveryMs ?? 1_500)
       rows = await look(`${keyText} IN {keys:Array(String)}`, { keys: rows.map(({ k }) => k) })
     }
     counts.different = rows.length

@@ -2,7 +2,7 @@
  * Compares two namespaces of Redis key by key, inside Redis. A key that differs is looked at again, and more closely, until it is
  * equal or stays different: both are written to meanwhile.
  */
-import { type Clock, Fault } from '../../schemas/ports.ts'
+import { type Clock, Fault, sleepOf } from '../../schemas/ports.ts'
 import { KEY_PREFIX, keys, onlineKinds, prefixOf } from '../keys.ts'
 import { inNamespace } from '../namespaces/redis.ts'
 import type { RedisCall, RedisKeys, RedisPort } from '../ports.ts'
@@ -131,8 +131,7 @@ export async function compareLive(options: CompareLiveOptions): Promise<Comparis
   const looksMax = options.looksMax ?? 12
   for (let looks = 0; looks < looksMax && different.size > 0; looks++) {
     check()
-    if (looks > 0)
-      await new Promise<void>((resolve) => void clock.after(options.lookEveryMs ?? 1_000, resolve))
+    if (looks > 0) await sleepOf(clock)(options.lookEveryMs ?? 1_000)
     stays = []
     const again = new Set(await unequalInBatches([...different], unequalOf))
     for (const name of different) {

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Position } from '../../schemas/accept.ts'
-import { type Clock, Fault, type Logger, type LogStore } from '../../schemas/ports.ts'
+import { type Clock, Fault, type Logger, type LogStore, sleepOf } from '../../schemas/ports.ts'
 import { topics } from '../../schemas/topics.ts'
 import type { Accepted, Sink } from '../projection.ts'
 import { createReader } from '../reader.ts'
@@ -118,7 +118,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
         noted = await ends()
         notedAt = clock.now()
       }
-      await new Promise<void>((resolve) => void clock.after(POLL_MS, resolve))
+      await sleepOf(clock)(POLL_MS)
     }
   }
 

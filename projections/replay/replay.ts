@@ -1,6 +1,6 @@
 /** Builds a projection anew beside the one that is read, compares the two, and switches by one record of the registry. */
 import { createHash } from 'node:crypto'
-import { type Clock, Fault, type Logger, type LogStore } from '../../schemas/ports.ts'
+import { type Clock, Fault, type Logger, type LogStore, sleepOf } from '../../schemas/ports.ts'
 import type { NamespaceFollower } from '../namespaces/follower.ts'
 import {
   type Namespace,
@@ -145,7 +145,7 @@ export async function dropNamespace(context: ReplayContext, name: string): Promi
       throw new Fault('active_namespace', 'it is the one that is read', { retriable: false })
     return withoutNamespace(list, name)
   })
-  await sleep(clock, FORGET_MS)
+  await sleepOf(clock)(FORGET_MS)
   const admin = await store('groups').admin()
   try {
     const group = stage.group(name)
@@ -159,7 +159,7 @@ export async function dropNamespace(context: ReplayContext, name: string): Promi
         )
       )
         break
-      await sleep(clock, POLL_MS * 5)
+      await sleepOf(clock)(POLL_MS * 5)
     }
   } finally {
     await admin.close()
@@ -218,15 +218,12 @@ async function untilFollowed(context: ReplayContext, name: string): Promise<void
           `${name} is built, but no projections process has taken it over within ${HAND_OVER_MS_MAX / 1_000} s: start one, and run the same command again`,
           { retriable: true },
         )
-      await sleep(clock, POLL_MS)
+      await sleepOf(clock)(POLL_MS)
     }
   } finally {
     await admin.close()
   }
 }
-
-const sleep = (clock: Clock, ms: number): Promise<void> =>
-  new Promise((resolve) => void clock.after(ms, resolve))
 
 /** By the time, so that no name comes twice: r261122001530. */
 const newName = (now: number): string => `r${new Date(now).toISOString().replace(/\D/g, '').slice(2, 14)}`

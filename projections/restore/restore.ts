@@ -2,7 +2,7 @@
  * A restore from its checks to its completion. Everything that could refuse it comes before the first change; from the record
  * `restoring` on, the same command with the same settings goes on where it stopped.
  */
-import { type Clock, Fault, type LogAdmin, type LogStore } from '../../schemas/ports.ts'
+import { type Clock, Fault, type LogAdmin, type LogStore, sleepOf } from '../../schemas/ports.ts'
 import type { LogGeneration } from '../../schemas/records.ts'
 import { sharedTopics, topics } from '../../schemas/topics.ts'
 import type { Archive, Stretch } from './archive.ts'
@@ -177,7 +177,7 @@ async function nobodyWrites({ store, clock, say, signal }: RestoreOptions): Prom
         `still running: ${running.join(', ')}. Stop all gateways, processors and projections first`,
       )
     if (waited === 0) say(`waiting for ${running.join(', ')} to be gone`)
-    await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve))
+    await sleepOf(clock)(LOOK_MS)
   }
 }
 
@@ -249,7 +249,7 @@ async function clear(
     for (let waited = 0; (await admin.listTopics()).includes(topic); waited += LOOK_MS) {
       if (waited >= TOPIC_GONE_MS)
         throw new Fault('topic_not_deleted', `${topic} is still there`, { retriable: true })
-      await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve))
+      await sleepOf(clock)(LOOK_MS)
     }
   }
 }
@@ -261,7 +261,7 @@ async function keysRestored({ restoreKeys, clock }: RestoreOptions): Promise<num
       return await restoreKeys()
     } catch (err) {
       if (!(err instanceof Fault && err.retriable) || waited >= TOPIC_LED_MS) throw err
-      await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve))
+      await sleepOf(clock)(LOOK_MS)
     }
   }
 }

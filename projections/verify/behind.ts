@@ -1,5 +1,5 @@
 /** Waits until the read models have come to where the fold is. */
-import type { Clock } from '../../schemas/ports.ts'
+import { type Clock, sleepOf } from '../../schemas/ports.ts'
 import { parseStored, readPositions } from '../live/positions.ts'
 import type { ArchivePort, RedisPort } from '../ports.ts'
 import { pairs } from '../reads/live.ts'
@@ -15,11 +15,6 @@ export interface BehindOptions {
 }
 
 const LOOK_MS = 200
-
-export const sleepOf =
-  (clock: Clock) =>
-  (ms: number): Promise<void> =>
-    new Promise((resolve) => void clock.after(ms, resolve))
 
 /** Partitions that each store has come to the end of; of the others it is found that they are behind. */
 export async function caughtUp(

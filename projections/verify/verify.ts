@@ -4,7 +4,7 @@
  */
 
 import { partitionOf, userStream } from '../../schemas/ids.ts'
-import type { Clock, LogRange, LogStore } from '../../schemas/ports.ts'
+import { type Clock, type LogRange, type LogStore, sleepOf } from '../../schemas/ports.ts'
 import { topics } from '../../schemas/topics.ts'
 import type { ContentOpener } from '../content-keys/follower.ts'
 import type { ArchivePort, RedisPort } from '../ports.ts'
@@ -12,7 +12,7 @@ import { KEEP_ALL, type Policies } from '../reads/policy.ts'
 import { scan } from '../scan.ts'
 import { archivedTotal, difference, isSame, locate, type Total, totalOf } from './archive.ts'
 import { checkTables, portionsOf } from './archive-tables.ts'
-import { type BehindOptions, caughtUp, sleepOf } from './behind.ts'
+import { type BehindOptions, caughtUp } from './behind.ts'
 import { checkCommands } from './commands.ts'
 import { createFindings, type Findings } from './findings.ts'
 import { createFold, type FoldCounts, type GenerationSum } from './fold.ts'
