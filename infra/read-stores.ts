@@ -1,5 +1,5 @@
 /** What a command reads of the read models: those that serve at the moment, or the namespaces that it was told. */
-import { followNamespaces } from '../projections/namespaces/follower.ts'
+import { followNamespaces, type Namespaces } from '../projections/namespaces/follower.ts'
 import { inActive, inNamespace } from '../projections/namespaces/redis.ts'
 import { type ProjectionName, shownAs } from '../projections/namespaces/registry.ts'
 import type { ArchivePort, RedisPort } from '../projections/ports.ts'
@@ -10,6 +10,7 @@ import { silentLog } from './log.ts'
 import { type Tool, ToolError } from './tool.ts'
 
 export interface ReadStores {
+  readonly namespaces: Namespaces
   redis(): Promise<RedisPort>
   readonly clickhouse: Pick<ArchivePort, 'query'>
   /** Logins and the delivery ledger, of which there is one for all namespaces. */
@@ -49,6 +50,7 @@ export async function openReadStores(
     return it
   }
   return {
+    namespaces,
     async redis() {
       const redis = tool.redis('reads')
       await redis.ready(REDIS_READY_MS)

@@ -60,6 +60,16 @@ function payloadIn(envelope: Recorded['envelope']): EventPayload | null {
   }
 }
 
+/** `condition`: what follows WHERE, in a query on `events`. */
+export async function archivedWhere(
+  clickhouse: Pick<ArchivePort, 'query'>,
+  condition: string,
+  params: Readonly<Record<string, unknown>>,
+): Promise<Recorded[]> {
+  const rows = await clickhouse.query<Row>(`SELECT ${COLUMNS} FROM events WHERE ${condition}`, params)
+  return rows.map(recordedIn)
+}
+
 const STREAMS_PER_QUERY = 200
 const ROWS_PER_PAGE = 5_000
 
@@ -76,17 +86,17 @@ export async function archivedEvents(
   for (let at = 0; at < streams.length; at += STREAMS_PER_QUERY) {
     const some = streams.slice(at, at + STREAMS_PER_QUERY)
     for (let after: readonly [string, number] = ['', 0]; ; ) {
-      const rows = await clickhouse.query<Row>(
-        `SELECT ${COLUMNS} FROM events
-         WHERE stream IN {streams:Array(String)} AND kind = 'event' AND time <= fromUnixTimestamp64Milli({until:Int64})
+      const records = await archivedWhere(
+        clickhouse,
+        `stream IN {streams:Array(String)} AND kind = 'event' AND time <= fromUnixTimestamp64Milli({until:Int64})
            AND (stream, seq) > ({stream:String}, {seq:UInt64})
          ORDER BY stream, seq, generation DESC LIMIT 1 BY stream, seq LIMIT ${ROWS_PER_PAGE}`,
         { streams: some, until: Math.min(until, LATEST_MS), stream: after[0], seq: after[1] },
       )
-      if (rows.length > 0) await take(rows.map(recordedIn))
-      const last = rows.at(-1)
-      if (!last || rows.length < ROWS_PER_PAGE) break
-      after = [last.stream, Number(last.seq_)]
+      if (records.length > 0) await take(records)
+      const last = records.at(-1)
+      if (!last || records.length < ROWS_PER_PAGE) break
+      after = [last.envelope.stream, last.envelope.seq]
     }
   }
 }
@@ -95,17 +105,16 @@ export async function archivedEvents(
 const LATEST_MS = 9_999_999_999_999
 
 /** Records of whatever kind with this packId, the oldest first. */
-export async function archivedByPackId(
+export const archivedByPackId = (
   clickhouse: Pick<ArchivePort, 'query'>,
   packId: string,
-): Promise<Recorded[]> {
-  const rows = await clickhouse.query<Row>(
-    `SELECT ${COLUMNS} FROM events WHERE pack_id = {packId:String}
+): Promise<Recorded[]> =>
+  archivedWhere(
+    clickhouse,
+    `pack_id = {packId:String}
      ORDER BY events.time, generation, partition, source LIMIT 1 BY generation, partition, source LIMIT 100`,
     { packId },
   )
-  return rows.map(recordedIn)
-}
 
 /** Conversations in which the user is or was: groups as a member, single chats by their id. */
 export async function archivedConversations(

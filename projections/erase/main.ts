@@ -5,13 +5,12 @@ import { archivesIn } from '../../infra/clickhouse/archives.ts'
 import { createClickHouse } from '../../infra/clickhouse/client.ts'
 import { databaseOf } from '../../infra/clickhouse/namespaces.ts'
 import { keysSecretOf } from '../../infra/keys-secret.ts'
-import { silentLog } from '../../infra/log.ts'
 import { openReadStores, openToolKeys } from '../../infra/read-stores.ts'
 import { createProgress, grouped, table } from '../../infra/terminal.ts'
 import { runTool, type Tool, ToolError } from '../../infra/tool.ts'
 import { isId } from '../../schemas/ids.ts'
 import { isPart, userOf } from '../content-keys/ring.ts'
-import { followNamespaces } from '../namespaces/follower.ts'
+import type { Namespaces } from '../namespaces/follower.ts'
 import { inNamespace } from '../namespaces/redis.ts'
 import { destroyDue, type Erased, type EraseOptions, eraseUser } from './erase.ts'
 
@@ -52,10 +51,11 @@ await runTool(command, async (tool) => {
     throw new ToolError('contents are not sealed here: LONGWIRE_KEYS_SECRET_FILE names no secret of keys')
   if (what === 'list') return list(tool, keys.ring.all())
   const progress = createProgress(process.stderr)
+  const stores = await openReadStores(tool)
   const options: EraseOptions = {
-    ...(await readModelsOf(tool)),
+    ...(await readModelsOf(tool, stores.namespaces)),
     ...{ keys, secret, clock: tool.clock, signal: tool.signal, by: userInfo().username },
-    log: (await openReadStores(tool)).clickhouse,
+    log: stores.clickhouse,
     progress: (contents) => progress.show(`${grouped(contents)} contents`),
   }
   const holdMs = tool.config.holdDays * DAY_MS
@@ -94,13 +94,7 @@ function day(ms: number): string {
 }
 
 /** All namespaces, those that nobody reads any more included. */
-async function readModelsOf(tool: Tool) {
-  const namespaces = await followNamespaces({
-    ...{ store: tool.store('namespaces'), clock: tool.clock, logger: silentLog },
-    // What it knew goes on to hold.
-    failed() {},
-  })
-  tool.atEnd(() => namespaces.stop())
+async function readModelsOf(tool: Tool, namespaces: Namespaces) {
   const redis = tool.redis('erase')
   await redis.ready(REDIS_READY_MS)
   const active = databaseOf(tool.clickHouseOptions.database, namespaces.of('archive').active)

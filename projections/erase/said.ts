@@ -1,6 +1,5 @@
 /** What was said, as the archive's copy of the log has it: where it stands and which key sealed it. */
-import { decodeEventPayload } from '../../schemas/codec.ts'
-import type { Envelope } from '../../schemas/records.ts'
+import { archivedWhere, type Recorded } from '../archived.ts'
 import type { ArchivePort } from '../ports.ts'
 
 type Query = Pick<ArchivePort, 'query'>
@@ -16,30 +15,23 @@ export interface Said {
   readonly keyId: string | null
 }
 
-interface Row {
-  readonly stream: string
-  readonly seq_: string
-  readonly schema: string
-  readonly bytes: string
-}
-
 const ROWS_PER_PAGE = 2_000
-const COLUMNS = 'stream, toString(seq) AS seq_, schema, base64Encode(payload) AS bytes'
 const SAYING = "kind = 'event' AND type IN ('MessageSent', 'MessageEdited')"
 
 /** All that a user has said, in portions. */
 export async function* saidBy(clickhouse: Query, user: string): AsyncGenerator<Said[]> {
   for (let after = { stream: '', seq: 0 }; ; ) {
-    const rows = await clickhouse.query<Row>(
-      `SELECT ${COLUMNS} FROM events WHERE sender = {user:String} AND ${SAYING}
+    const records = await archivedWhere(
+      clickhouse,
+      `sender = {user:String} AND ${SAYING}
          AND (stream, seq) > ({stream:String}, {seq:UInt64})
        ORDER BY stream, seq, generation DESC LIMIT 1 BY stream, seq LIMIT ${ROWS_PER_PAGE}`,
       { user, ...after },
     )
-    if (rows.length > 0) yield rows.flatMap(saidIn)
-    const last = rows.at(-1)
-    if (!last || rows.length < ROWS_PER_PAGE) return
-    after = { stream: last.stream, seq: Number(last.seq_) }
+    if (records.length > 0) yield records.flatMap(saidIn)
+    const last = records.at(-1)
+    if (!last || records.length < ROWS_PER_PAGE) return
+    after = { stream: last.envelope.stream, seq: last.envelope.seq }
   }
 }
 
@@ -52,8 +44,9 @@ export async function supersededBefore(
   before: number,
   after: { readonly stream: string; readonly seq: number },
 ): Promise<Said[]> {
-  const rows = await clickhouse.query<Row>(
-    `SELECT ${COLUMNS} FROM events WHERE ${SAYING} AND (stream, seq) GLOBAL IN (
+  const records = await archivedWhere(
+    clickhouse,
+    `${SAYING} AND (stream, seq) GLOBAL IN (
        SELECT conversation, at FROM (
          SELECT conversation, seq AS at, kind, if(kind = 'message', seq, assumeNotNull(target_seq)) AS of FROM items
          WHERE kind IN ('message', 'edited') AND content IS NOT NULL
@@ -67,16 +60,14 @@ export async function supersededBefore(
      ) ORDER BY stream, seq, generation DESC LIMIT 1 BY stream, seq`,
     { before, ...after },
   )
-  return rows.flatMap(saidIn)
+  return records.flatMap(saidIn)
 }
 
-function saidIn({ stream: conversation, seq_, schema, bytes }: Row): Said[] {
-  const payload = decodeEventPayload({
-    schema: Buffer.from(schema, 'hex'),
-    payload: Buffer.from(bytes, 'base64'),
-  } as Envelope)
+function saidIn({ envelope: { stream: conversation, seq }, payload }: Recorded): Said[] {
+  if (!payload)
+    throw new RangeError(`seq ${seq} of ${conversation} was written by a later release: run that one`)
   if (payload.type !== 'MessageSent' && payload.type !== 'MessageEdited') return []
   const { sender, packId, keyId } = payload
   const kind = payload.type === 'MessageSent' ? 'message' : 'edited'
-  return [{ conversation, seq: Number(seq_), kind, sender, packId, keyId }]
+  return [{ conversation, seq, kind, sender, packId, keyId }]
 }

@@ -7,6 +7,7 @@ import { engineAddresses } from '../../infra/embedded/addresses.ts'
 import { kafkaStore } from '../../infra/kafka/store.ts'
 import { silentLog } from '../../infra/log.ts'
 import { createRedis } from '../../infra/redis/client.ts'
+import { contentsOf } from '../../projections/replay/contents.ts'
 import { scan } from '../../projections/scan.ts'
 import { runCommand } from '../support/command.ts'
 import { allOf, closeAll, type Person, personOf, until } from '../support/person.ts'
@@ -69,13 +70,8 @@ async function modelsWith(mark: string): Promise<{ redis: number; archive: numbe
   await redis.ready(5_000)
   let inRedis = 0
   for await (const keys of redis.keysLike('lw*'))
-    for (const key of keys) {
-      const [type] = await redis.batch([['TYPE', key]])
-      const [value] = await redis.batch([
-        type === 'list' ? ['LRANGE', key, 0, -1] : type === 'hash' ? ['HGETALL', key] : ['EXISTS', key],
-      ])
-      if (JSON.stringify(value).includes(mark)) inRedis += 1
-    }
+    for (const contents of await contentsOf(redis, keys))
+      if ([...contents].flat().some((text) => text.includes(mark))) inRedis += 1
   await redis.close()
   const like = (column: string) => `ifNull(${column}, '') LIKE '%${mark}%'`
   const sql = `SELECT (SELECT countIf(${like('content')}) FROM longwire.items) + (SELECT countIf(${like('content')} OR ${like('search_text')}) FROM longwire.messages)
