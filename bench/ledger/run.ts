@@ -1,5 +1,5 @@
 /**
- * `node bench/ledger/run.ts`: what the delivery ledger costs a gateway, in CPU time per push: the push and the ack of it, rows,
+ * `npx node bench/ledger/run.ts`: what the delivery ledger costs a gateway, in CPU time per push: the push and the ack of it, rows,
  * and their records, with the ledger off, on a sample and on everything.
  */
 import { createConnections } from '../../gateway/connections.ts'

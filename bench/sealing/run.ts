@@ -1,4 +1,4 @@
-/** `node bench/sealing/run.ts`: what sealing and opening a content costs, in CPU time, with its month's key at hand and with one that much was cut out of. */
+/** `npx node bench/sealing/run.ts`: what sealing and opening a content costs, in CPU time, with its month's key at hand and with one that much was cut out of. */
 import { randomBytes } from 'node:crypto'
 import { grouped, table } from '../../infra/terminal.ts'
 import {
