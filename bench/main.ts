@@ -106,7 +106,8 @@ program
   .command('replay')
   .description('How fast the log is folded into Redis and into the archive; on engines of its own.')
   .option('--events <n>', 'events in the log', positive, 200_000)
-  .option('--only <name>', 'nothing (reading and decoding alone), live or archive')
+  .option('--only <name>', 'nothing (reading, decoding and opening alone), live or archive')
+  .option('--clear', 'contents in the log are not sealed')
   .action(async (flags: ReplayFlags) => {
     process.exitCode = await benchReplay(flags)
   })

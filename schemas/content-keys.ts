@@ -36,20 +36,23 @@ export function monthPath(time: number): string {
 export const messagePath = (packId: Buffer): string =>
   monthPath(packIdTime(packId)) + hash('sha256', packId, 'hex').slice(0, MESSAGE_DIGITS)
 
-function childOf(seed: Buffer, digit: string): Buffer {
-  seed.copy(SCRATCH)
+/** Of the node that stands in SCRATCH, put there in its place. As a string the hash costs a third of what it does as a Buffer. */
+function descend(digit: string): void {
   SCRATCH[SEED_BYTES] = digit.charCodeAt(0)
-  return hash('sha256', SCRATCH, 'buffer').subarray(0, SEED_BYTES)
+  SCRATCH.write(hash('sha256', SCRATCH, 'binary'), 0, SEED_BYTES, 'latin1')
+}
+
+function below(seed: Buffer, path: string): Buffer {
+  seed.copy(SCRATCH)
+  for (const digit of path) descend(digit)
+  return Buffer.from(SCRATCH.subarray(0, SEED_BYTES))
 }
 
 /** Null where it is cut out. */
 export function seedAt(tree: KeyTree, path: string): Buffer | null {
   for (let length = 0; length <= path.length; length++) {
     const found = tree.get(path.slice(0, length))
-    if (!found) continue
-    let seed = found
-    for (let at = length; at < path.length; at++) seed = childOf(seed, path.charAt(at))
-    return seed
+    if (found) return below(found, path.slice(length))
   }
   return null
 }
@@ -64,8 +67,8 @@ export function without(tree: KeyTree, path: string): KeyTree {
   for (let length = above.length; length < path.length; length++) {
     const taken = path.charAt(length)
     const at = path.slice(0, length)
-    for (const digit of DIGITS) if (digit !== taken) left.set(at + digit, childOf(seed, digit))
-    seed = childOf(seed, taken)
+    for (const digit of DIGITS) if (digit !== taken) left.set(at + digit, below(seed, digit))
+    seed = below(seed, taken)
   }
   return left
 }
@@ -140,7 +143,7 @@ function opened(
   const decipher = createDecipheriv(algorithm, key, sealed.subarray(0, NONCE_BYTES))
   decipher.setAuthTag(sealed.subarray(end))
   if (bound) decipher.setAAD(bound)
-  const content = decipher.update(sealed.subarray(NONCE_BYTES, end))
+  const content = Buffer.from(decipher.update(sealed.subarray(NONCE_BYTES, end)))
   try {
     decipher.final()
     return content

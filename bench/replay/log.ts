@@ -1,4 +1,5 @@
 /** A log as busy chats leave it: the events of groups and single chats, with reads, reactions, edits and recalls among them. */
+import type { ContentSealer } from '../../projections/content-keys/follower.ts'
 import { encodeEventPayload, sealEnvelope } from '../../schemas/codec.ts'
 import { groupStream, p2pId, partitionOf, userStream } from '../../schemas/ids.ts'
 import type { Appender } from '../../schemas/ports.ts'
@@ -30,13 +31,18 @@ interface Stream {
   last: Message | null
 }
 
-/** Writes `events` events and answers how many records there are in all. */
-export async function writeLog(
-  appender: Appender,
-  partitions: number,
-  events: number,
-  progress: (done: number) => void,
-): Promise<number> {
+export interface LogOptions {
+  readonly appender: Appender
+  readonly partitions: number
+  readonly events: number
+  /** Contents are written sealed; null: in clear. */
+  readonly sealer: ContentSealer | null
+  readonly progress: (done: number) => void
+}
+
+/** Answers how many records there are in all. */
+export async function writeLog(options: LogOptions): Promise<number> {
+  const { appender, partitions, events, sealer, progress } = options
   // The same log in every run (Numerical Recipes' generator).
   let state = 1
   const below = (n: number): number => {
@@ -66,11 +72,17 @@ export async function writeLog(
     waiting[partition]?.push({ key: envelope.stream, value })
   }
 
-  async function say(of: Stream, sender: string, payload: object): Promise<Message> {
+  const contentOf = async (sender: string, packId: Buffer, content: Buffer) =>
+    sealer ? await sealer.seal(sender, packId, content) : { keyId: null, content }
+
+  async function say(of: Stream, sender: string, payload: object, content?: Buffer): Promise<Message> {
     const packId = Buffer.alloc(16)
     packId.writeUIntBE(FIRST_MS + made * 20, 0, 6)
     packId.writeUInt32BE(made, 12)
-    const event = { packId, sender, device: 'bench', bodyHash: 0, ...payload } as unknown as EventPayload
+    const event = {
+      ...{ packId, sender, device: 'bench', bodyHash: 0, ...payload },
+      ...(content ? await contentOf(sender, packId, content) : {}),
+    } as unknown as EventPayload
     of.seq++
     if (event.type === 'MessageSent') of.ordinal++
     const { stream, partition, seq, ordinal } = of
@@ -130,21 +142,27 @@ export async function writeLog(
     const { last } = of
     const dice = last === null ? 0 : below(100)
     if (dice < 74)
-      of.last = await say(of, who, {
-        ...{ type: 'MessageSent', contentType: 'text', keyId: null, replyTo: null, mentionAll: false },
-        content: textOf(made),
-        mentions: below(20) === 0 ? [of.people[0] ?? ''] : [],
-      })
+      of.last = await say(
+        of,
+        who,
+        {
+          ...{ type: 'MessageSent', contentType: 'text', replyTo: null, mentionAll: false },
+          mentions: below(20) === 0 ? [of.people[0] ?? ''] : [],
+        },
+        textOf(made),
+      )
     else if (dice < 90)
       await say(own[Number(who.slice(4))] as Stream, who, {
         ...{ type: 'ReadMarked', conversationId: of.stream, seq: last?.seq, ordinal: last?.ordinal },
       })
     else if (dice < 95) await say(of, who, { type: 'Reacted', target: last, emoji: '👍', on: true })
     else if (dice < 98)
-      await say(of, last?.sender ?? '', {
-        ...{ type: 'MessageEdited', target: last, contentType: 'text', content: textOf(made), keyId: null },
-        ...{ mentions: [], mentionAll: false },
-      })
+      await say(
+        of,
+        last?.sender ?? '',
+        { type: 'MessageEdited', target: last, contentType: 'text', mentions: [], mentionAll: false },
+        textOf(made),
+      )
     else await say(of, last?.sender ?? '', { type: 'MessageRecalled', target: last })
   }
   for (let partition = 0; partition < partitions; partition++) await flush(partition)

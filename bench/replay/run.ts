@@ -1,4 +1,5 @@
 /** `npm run bench -- replay`: how fast the log is folded into Redis and into the archive, on engines of its own. */
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -11,6 +12,8 @@ import { kafkaStore } from '../../infra/kafka/store.ts'
 import { silentLog } from '../../infra/log.ts'
 import { createRedis } from '../../infra/redis/client.ts'
 import { createProgress, grouped, table } from '../../infra/terminal.ts'
+import { type ContentKeys, followContentKeys } from '../../projections/content-keys/follower.ts'
+import { openRecords } from '../../projections/content-keys/open.ts'
 import type { Sink } from '../../projections/projection.ts'
 import { KEEP_ALL } from '../../projections/reads/policy.ts'
 import { archiveStage } from '../../projections/replay/archive-stage.ts'
@@ -26,6 +29,8 @@ import { writeLog } from './log.ts'
 export interface ReplayFlags {
   readonly events: number
   readonly only?: string
+  /** Contents in the log are not sealed. */
+  readonly clear?: boolean
 }
 
 interface Timing {
@@ -58,11 +63,14 @@ export async function benchReplay(flags: ReplayFlags): Promise<number> {
     { name: 'clickhouse', pid: engines.clickhouse.pid },
   ]
 
+  let keys: ContentKeys | null = null
+
   async function run(name: string, sink: Sink): Promise<Timing> {
     const before = usageOf(processes)
     const text = progressText(systemClock.now)
     const { applied, elapsedMs } = await rebuild({
       ...{ store: store(name), sink, partitions: PARTITIONS, clock: systemClock, logger: silentLog },
+      ...(keys ? { open: openRecords(keys) } : {}),
       onProgress: (now) => progress.show(`  ${name}: ${text(now).trim()}`),
     })
     const used = usageBetween(before, usageOf(processes))
@@ -81,10 +89,19 @@ export async function benchReplay(flags: ReplayFlags): Promise<number> {
     const admin = await store('setup').admin()
     await admin.ensureTopics(sharedTopics(PARTITIONS))
     await admin.close()
+    if (!flags.clear)
+      keys = await followContentKeys({
+        ...{ store: store('keys'), secret: randomBytes(32), by: 'bench' },
+        ...{ clock: systemClock, logger: silentLog },
+        failed(fault) {
+          throw fault
+        },
+      })
     const appender = await store('fill').appender('fill', { timeoutMs: 60_000 })
-    const written = await writeLog(appender, PARTITIONS, flags.events, (done) =>
-      progress.show(`  ${grouped(done)} of ${grouped(flags.events)} records written`),
-    )
+    const written = await writeLog({
+      ...{ appender, partitions: PARTITIONS, events: flags.events, sealer: keys },
+      progress: (done) => progress.show(`  ${grouped(done)} of ${grouped(flags.events)} records written`),
+    })
     await appender.close()
     progress.done(`  ${grouped(written)} records in the log`)
     const live = liveStage({ ...common, redis, policies: KEEP_ALL })
@@ -123,6 +140,7 @@ export async function benchReplay(flags: ReplayFlags): Promise<number> {
     console.log(`\n  written to ${writeResult(result as never, 'replay')}`)
     return 0
   } finally {
+    await keys?.stop()
     await redis.close()
     await engines.stop()
     rmSync(dataDir, { recursive: true, force: true })
