@@ -2,7 +2,6 @@
  * A client's command frame becomes a record for im.commands, or is refused at the edge: ids, sizes, shape of what it
  * carries, age of the packId, rights of the token. Rules that need a stream's state are the stream's own. Pure.
  */
-import { decodeCommandPayload, encodeCommandPayload } from '../schemas/codec.ts'
 import type { ClientFrame } from '../schemas/frames.ts'
 import {
   groupStream,
@@ -16,7 +15,7 @@ import {
   userStream,
 } from '../schemas/ids.ts'
 import { limits } from '../schemas/limits.ts'
-import type { Command, Target } from '../schemas/records.ts'
+import type { Command, CommandPayload, Target } from '../schemas/records.ts'
 import { payloadOf, roomRefusal } from './command-payload.ts'
 import type { ParsedContent } from './frames/frame-codec.ts'
 import { type Refusal, refuse } from './refusal.ts'
@@ -34,8 +33,10 @@ export interface Author {
 /** Frames with a packId, but for the one that asks after a packId. */
 export type CommandFrame = Exclude<Extract<ClientFrame, { packId: string }>, { type: 'lookup' }>
 
-/** Everything but the reply address, which the shell knows. */
-export type CommandDraft = Omit<Command, 'reply'>
+/** Everything but the reply address, which the shell knows, and not encoded yet: its content is still to be sealed. */
+export type CommandDraft = Omit<Command, 'reply' | 'schema' | 'payload'> & {
+  readonly payload: CommandPayload
+}
 
 /** The sender is always the connection's user; frames have no field for it. `now` is server time in ms. */
 export function commandOf(
@@ -59,14 +60,14 @@ export function commandOf(
     sender: author.userId,
     device: author.deviceId,
     trace: null,
-    ...encodeCommandPayload(payload),
+    payload,
   }
 }
 
 /** The same command with what an accepted record says of the message that it changes. */
 export function withTarget(draft: CommandDraft, target: Target): CommandDraft {
-  const payload = decodeCommandPayload({ ...draft, reply: null })
-  return 'target' in payload ? { ...draft, ...encodeCommandPayload({ ...payload, target }) } : draft
+  const { payload } = draft
+  return 'target' in payload ? { ...draft, payload: { ...payload, target } } : draft
 }
 
 function streamFor(frame: CommandFrame, packId: Buffer, author: Author): string | Refusal {

@@ -1,11 +1,9 @@
 /** Appends commands to the log. What is acknowledged there cannot be lost; what is not may or may not be in it. */
 import type { ContentSealer, SealedContent } from '../projections/content-keys/follower.ts'
-import { fingerprintKey } from '../schemas/avro.ts'
-import { decodeCommandPayload, encodeCommandPayload, sealCommand } from '../schemas/codec.ts'
+import { encodeCommandPayload, sealCommand } from '../schemas/codec.ts'
 import type { CodeName } from '../schemas/codes.ts'
 import { partitionOf } from '../schemas/ids.ts'
 import { type Appender, type Clock, Fault, type Logger } from '../schemas/ports.ts'
-import { commandPayloads } from '../schemas/records.ts'
 import { topics } from '../schemas/topics.ts'
 import type { CommandDraft } from './command-of.ts'
 import type { Counters } from './counters.ts'
@@ -74,7 +72,8 @@ export function createCommandSink(options: CommandSinkOptions): CommandSink {
       try {
         const reply = { gateway: options.gatewayId, boot: options.boot, connection: connectionId }
         const ready = prepared(draft, connectionId)
-        const value = sealCommand({ ...(ready instanceof Promise ? await ready : ready), reply })
+        const { payload, ...command } = ready instanceof Promise ? await ready : ready
+        const value = sealCommand({ ...command, ...encodeCommandPayload(payload), reply })
         const partition = partitionOf(draft.stream, options.partitions)
         await appender.append(topics.commands, partition, { key: draft.stream, value })
         counters.commandsAppended += 1
@@ -92,19 +91,12 @@ export function createCommandSink(options: CommandSinkOptions): CommandSink {
 
 /** The same command with its content sealed under a key of the sender's. Throws or rejects with a Fault where there is none to be had. */
 function sealedDraft(draft: CommandDraft, sealer: ContentSealer): CommandDraft | Promise<CommandDraft> {
-  if (!ofContents.has(fingerprintKey(draft.schema))) return draft
-  const payload = decodeCommandPayload({ ...draft, reply: null })
+  const { payload } = draft
   if (!('content' in payload)) return draft
   const withSealed = (sealed: SealedContent): CommandDraft => ({
     ...draft,
-    ...encodeCommandPayload({ ...payload, ...sealed }),
+    payload: { ...payload, ...sealed },
   })
   const sealed = sealer.seal(draft.sender, draft.packId, payload.content)
   return sealed instanceof Promise ? sealed.then(withSealed) : withSealed(sealed)
 }
-
-const ofContents: ReadonlySet<string> = new Set(
-  [commandPayloads.SendMessage, commandPayloads.EditMessage].map(({ fingerprint }) =>
-    fingerprintKey(fingerprint),
-  ),
-)

@@ -3,12 +3,10 @@
  * pushed to, when that was and when the client said that it has it. A push becomes one row, once: at its ack, or when the connection is
  * gone. Everything is bounded, what is over is dropped and counted. The clock's times are passed in.
  */
-import { fingerprintKey } from '../schemas/avro.ts'
 import type { Item } from '../schemas/frames.ts'
 import { isRoom } from '../schemas/ids.ts'
 import { limits } from '../schemas/limits.ts'
 import type { Activity, Answer } from '../schemas/records.ts'
-import { commandPayloads } from '../schemas/records.ts'
 import type { CommandDraft } from './command-of.ts'
 import type { Connection } from './connections.ts'
 import type { Counters } from './counters.ts'
@@ -79,7 +77,6 @@ interface SendRow extends Sending {
   readonly committedAt: number
 }
 
-const SEND_MESSAGE = fingerprintKey(commandPayloads.SendMessage.fingerprint)
 const keyOf = (packId: Buffer, connection: string): string => packId.toString('latin1') + connection
 const NOTHING: LedgerPart = { messages: [], devices: [], pushes: [], sends: [], isAll: true }
 
@@ -126,8 +123,8 @@ export function createLedger(sampling: Sampling, counters: Counters): Ledger {
       if (oneOf === 0 || !isIn(Number.parseInt(item.packId.slice(-8), 16), oneOf)) return null
       return { conversation: item.conversationId, seq: item.seq, time: item.time, fannedAt, oneOf }
     },
-    sent({ id, user, entry, origin: { transport } }, { packId, schema, stream }, receivedAt) {
-      if (!entry || user === null || isRoom(stream) || fingerprintKey(schema) !== SEND_MESSAGE) return
+    sent({ id, user, entry, origin: { transport } }, { packId, payload, stream }, receivedAt) {
+      if (!entry || user === null || isRoom(stream) || payload.type !== 'SendMessage') return
       const oneOf = sampling(1, receivedAt)
       if (oneOf === 0 || !isIn(packId.readUInt32BE(12), oneOf)) return
       const key = keyOf(packId, id)

@@ -12,8 +12,9 @@ import { createActivityReader } from '../../../projections/activity/reader.ts'
 import { seal } from '../../../schemas/avro.ts'
 import { formatPackId } from '../../../schemas/ids.ts'
 import { hiddenItem } from '../../../schemas/item.ts'
-import { commandPayloads, records } from '../../../schemas/records.ts'
+import { records } from '../../../schemas/records.ts'
 import { sharedTopics, topics } from '../../../schemas/topics.ts'
+import { send } from '../../support/commands.ts'
 import { connect } from '../../support/fake-connection.ts'
 import { until } from '../../support/gateway.ts'
 import { startEngines } from '../../support/projections/engines.ts'
@@ -42,8 +43,7 @@ function wayOfOneMessage() {
       sender: 'ann',
       device: 'laptop',
       trace: null,
-      schema: commandPayloads.SendMessage.fingerprint,
-      payload: packId,
+      payload: send('hi'),
     },
     T - 3,
   )

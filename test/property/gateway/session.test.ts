@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { frameCodecs } from '../../../gateway/frames/codecs.ts'
 import { newSession, step } from '../../../gateway/session.ts'
 import type { Effect, Input, Session } from '../../../gateway/session-types.ts'
-import { sealCommand } from '../../../schemas/codec.ts'
+import { encodeCommandPayload, sealCommand } from '../../../schemas/codec.ts'
 import { isCode } from '../../../schemas/codes.ts'
 import { type ClientFrame, clientFrames } from '../../../schemas/frames.ts'
 import { type Choose, framesOf } from '../../support/any-frame.ts'
@@ -110,7 +110,8 @@ function expectAnswer(effects: readonly Effect[]): void {
     if (effect.do === 'append' || effect.do === 'check') {
       const { draft } = effect
       expect(draft).toMatchObject({ sender: 'alice', device: 'd' })
-      sealCommand({ ...draft, reply: null })
+      const { payload, ...command } = draft
+      sealCommand({ ...command, ...encodeCommandPayload(payload), reply: null })
     }
   }
 }

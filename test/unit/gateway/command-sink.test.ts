@@ -5,7 +5,7 @@ import { newCounters } from '../../../gateway/counters.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { createVirtualClock } from '../../../infra/memory/virtual-clock.ts'
 import type { SealedContent } from '../../../projections/content-keys/follower.ts'
-import { decodeCommandPayload, encodeCommandPayload, openCommand } from '../../../schemas/codec.ts'
+import { decodeCommandPayload, openCommand } from '../../../schemas/codec.ts'
 import { parsePackId } from '../../../schemas/ids.ts'
 import { Fault } from '../../../schemas/ports.ts'
 import type { CommandPayload } from '../../../schemas/records.ts'
@@ -37,7 +37,7 @@ function sink(seal: Seal) {
 
 const draftOf = (payload: CommandPayload): CommandDraft => ({
   ...{ stream: 'g:x', packId: parsePackId(newPackId()) as Buffer, sender: 'ann', device: 'd', trace: null },
-  ...encodeCommandPayload(payload),
+  payload,
 })
 const sealed = { keyId: 'ann~1', content: Buffer.from('sealed') }
 const leave: CommandPayload = { type: 'RemoveMembers', members: ['ann'] }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { type Author, type CommandFrame, commandOf } from '../../../gateway/command-of.ts'
-import { decodeCommandPayload } from '../../../schemas/codec.ts'
 import { limits } from '../../../schemas/limits.ts'
 import { newPackId } from '../../support/gateway.ts'
 
@@ -15,7 +14,7 @@ function ask(frame: Asked, author = alice) {
   const content = 'content' in frame ? { value: JSON.parse(frame.content) as unknown } : null
   const made = commandOf({ ...frame, packId } as CommandFrame, content, author, T0)
   if ('code' in made) return made
-  return { stream: made.stream, ...decodeCommandPayload({ ...made, reply: null }) }
+  return { stream: made.stream, ...made.payload }
 }
 
 const group = { conversationId: 'g:x' }

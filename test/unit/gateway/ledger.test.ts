@@ -8,7 +8,8 @@ import { createSampling, type Sampling } from '../../../gateway/sampling.ts'
 import { formatPackId } from '../../../schemas/ids.ts'
 import { hiddenItem } from '../../../schemas/item.ts'
 import { limits } from '../../../schemas/limits.ts'
-import { commandPayloads } from '../../../schemas/records.ts'
+import type { CommandPayload } from '../../../schemas/records.ts'
+import { send } from '../../support/commands.ts'
 import { connect } from '../../support/fake-connection.ts'
 
 const roomy: PushLimits = { framesMax: 1e6, bytesMax: 1e9, streamsMax: 9, ackTimeoutMs: 1e9, resendsMax: 3 }
@@ -24,8 +25,8 @@ const messageOf = (seq: number, packId = packIdOf(seq)) => ({
   packId: formatPackId(packId),
   time: 1_000 + seq,
 })
-const draftOf = (packId: Buffer, schema = commandPayloads.SendMessage.fingerprint, stream = 'g:a') => ({
-  ...{ stream, packId, sender: 'ann', device: 'd', trace: null, schema, payload: Buffer.alloc(0) },
+const draftOf = (packId: Buffer, payload: CommandPayload = send('hi'), stream = 'g:a') => ({
+  ...{ stream, packId, sender: 'ann', device: 'd', trace: null, payload },
 })
 const answerOf = (packId: Buffer, seq: number, connection: string) => ({
   ...{ boot: 'b', connection, packId, code: null, seq, ordinal: seq, time: 1_000 + seq },
@@ -148,7 +149,11 @@ describe('the ledger of a gateway', () => {
     ledger.appended(connection, id, true, 1_004)
     ledger.answered('g:a', answerOf(id, 1, connection.id), 1_009)
     // Of no message, not in the log, rejected, in a live room, never asked for here.
-    ledger.sent(connection, draftOf(other, commandPayloads.MarkRead.fingerprint), 1_000)
+    ledger.sent(
+      connection,
+      draftOf(other, { type: 'MarkRead', conversationId: 'g:a', seq: 1, ordinal: 1 }),
+      1_000,
+    )
     ledger.answered('g:a', answerOf(other, 2, connection.id), 1_009)
     ledger.sent(connection, draftOf(refused), 1_000)
     ledger.appended(connection, refused, false, 1_001)

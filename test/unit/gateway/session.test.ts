@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import type { LoginAnswer } from '../../../gateway/login-answer.ts'
 import { newSession, step } from '../../../gateway/session.ts'
 import type { Effect, Input, Session } from '../../../gateway/session-types.ts'
-import { decodeCommandPayload } from '../../../schemas/codec.ts'
 import type { ClientFrame, ClientFrames } from '../../../schemas/frames.ts'
 import { parsePackId } from '../../../schemas/ids.ts'
 import { limits } from '../../../schemas/limits.ts'
@@ -166,7 +165,7 @@ describe('an open session', () => {
       device: 'd1',
       packId: parsePackId(packId),
     })
-    expect(decodeCommandPayload({ ...effect.draft, reply: null })).toMatchObject({
+    expect(effect.draft.payload).toMatchObject({
       type: 'SendMessage',
       content: Buffer.from('{"text":"hi"}'),
     })
@@ -281,7 +280,7 @@ describe('an open session', () => {
       }
       const [append] = given(...open, frame(react), checked).effects
       if (append?.do !== 'append') throw new Error('no append')
-      return decodeCommandPayload({ ...append.draft, reply: null })
+      return append.draft.payload
     }
     expect(payloadWith(null)).toMatchObject({ type: 'React', seq: 2, emoji: '👍', on: true, target: null })
     expect(payloadWith(target)).toMatchObject({ type: 'React', seq: 2, emoji: '👍', on: true, target })
