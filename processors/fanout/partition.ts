@@ -114,7 +114,9 @@ export function startFanoutPartition(options: FanoutPartitionOptions): FanoutPar
   restore().catch((cause) => {
     if (!live) return
     const message = `fan-out of partition ${partition}: ${cause instanceof Error ? cause.message : String(cause)}`
-    options.failed(new fault('fanout_failed', message, { retriable: true, cause }))
+    // What it is keeps its name: alarms ask for it.
+    const { code, retriable } = cause instanceof fault ? cause : { code: 'fanout_failed', retriable: true }
+    options.failed(new fault(code, message, { retriable, cause }))
   })
   return self
 }
