@@ -7,6 +7,7 @@ import type { Bites } from './nemesis.ts'
 import type { Failpoints } from './report.ts'
 import { type RoleKind, roleKinds } from './role.ts'
 import type { RunSettings } from './settings.ts'
+import type { Truncated } from './truncate.ts'
 
 /** What the archive says when records that it had not read are gone. */
 const alarm = 'were deleted before they were archived'
@@ -47,6 +48,23 @@ export function voidDerived(
   }
   if (settings.failpoints)
     need(live > 0 && archive > 0, `${live} deaths between Redis and its position, ${archive} of the archive`)
+  return reasons
+}
+
+/** The gap stood in every partition, somebody said so, and there was something behind it. */
+export function voidTruncated({ truncate }: RunSettings, truncated: Truncated | null): string[] {
+  if (!truncate) return []
+  if (!truncated) return ['im.events was not deleted: the run never came to rest']
+  const { unread, alarms, behind } = truncated
+  const reasons: string[] = []
+  const need = (right: boolean, reason: string) => void (right || reasons.push(reason))
+  need(
+    unread.every((n) => n > 0),
+    `deleted unread of im.events, by partition: ${unread.join(', ')}`,
+  )
+  for (const kind of ['projection', 'sequencer', 'fanout'] as const)
+    need((alarms.get(kind) ?? 0) > 0, `no ${kind} said that im.events is truncated`)
+  need(behind > 0, 'nothing was committed behind the gap')
   return reasons
 }
 

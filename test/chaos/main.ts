@@ -28,6 +28,7 @@ interface Flags {
   readonly smoke?: boolean
   readonly links?: boolean
   readonly rebuild?: boolean
+  readonly truncate?: boolean
   readonly crowds?: string
   readonly redisLate?: string
   readonly broken?: string
@@ -56,6 +57,7 @@ const flags = new Command('test:chaos')
   .option('--smoke', 'the short run for CI')
   .option('--links', 'the run of what connections suffer')
   .option('--rebuild', 'the run of what is built from the log, at the end of which it is built anew')
+  .option('--truncate', 'last of all, im.events loses what nobody has projected (part of --rebuild)')
   .option('--broken <name>', 'run a broken build, or `all`: it must be caught')
   .option('--keep', 'keep history, logs and data of a run that passed, too')
   .parse()
@@ -142,6 +144,7 @@ async function soundRun(): Promise<number> {
     faults: flags.faults === undefined ? size.faults : namesOf(flags.faults, faultNames),
     crowds: flags.crowds === undefined ? size.crowds : namesOf<CrowdName>(flags.crowds, crowdNames),
     redisLateMs: number(flags.redisLate, size.redisLateMs),
+    truncate: size.truncate || flags.truncate === true,
   }
   const run = await attempt(settings, null)
   if (!run.result) return 1

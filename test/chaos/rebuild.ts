@@ -30,8 +30,10 @@ const tables = [
 const notOfTheLog = /^lw:(pos|connect|connectUsers|gateways|announced|interest|signals|limit|revoked)\b/
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
-export async function builtIn(cluster: Cluster): Promise<Built> {
-  return { keys: await redisContents(cluster.engines.redis.url), tables: await archiveContents(cluster) }
+/** `fanout`: also what fan-out writes beside the projections, for which it waits for none of them. */
+export async function builtIn(cluster: Cluster, { fanout = true } = {}): Promise<Built> {
+  const { url } = cluster.engines.redis
+  return { keys: await redisContents(url, fanout), tables: await archiveContents(cluster) }
 }
 
 /** Stops the projections, empties both stores, and starts the projections again. Resolves when they are started, not when they are done. */
@@ -59,7 +61,7 @@ export function differences(before: Built, after: Built): Finding[] {
   return findings
 }
 
-async function redisContents(url: string): Promise<Map<string, string>> {
+async function redisContents(url: string, fanout: boolean): Promise<Map<string, string>> {
   const redis = createRedis({ urls: [url], name: 'chaos', timeoutMs: 30_000 }, silent)
   const hashes = new Map<string, string>()
   try {
@@ -70,7 +72,8 @@ async function redisContents(url: string): Promise<Map<string, string>> {
     const contents = await contentsOf(redis, names)
     const reads = readPositions(names, contents)
     for (const [i, name] of names.entries()) {
-      const counted = above(reads, name, contents[i] as Contents)
+      const whole = above(reads, name, contents[i] as Contents)
+      const counted = fanout ? whole : withoutFanout(name, whole)
       if (counted.size > 0) hashes.set(name, hashOf(counted))
     }
   } finally {
@@ -101,6 +104,13 @@ function above(reads: ReadonlyMap<string, number>, name: string, contents: Conte
   if (conversation !== undefined) return mentionsAbove(contents, conversation, readOf)
   const [, user, about] = /^lw:mine:\{(.*?)\}:(.*)$/.exec(name) ?? []
   return user === undefined || about === undefined ? contents : ownAbove(contents, readOf(user, about))
+}
+
+/** How far conversations are, and who has which. */
+function withoutFanout(name: string, contents: Contents): Contents {
+  if (name.startsWith('lw:convs:')) return new Map()
+  if (!name.startsWith('lw:head:')) return contents
+  return new Map([...contents].filter(([field]) => !['seq', 'ordinal', 'time'].includes(field)))
 }
 
 function hashOf(contents: Contents): string {

@@ -9,6 +9,7 @@ import type { OnlineCheck } from './online.ts'
 import type { Slope } from './resources.ts'
 import { faultText, type Planned } from './schedule.ts'
 import type { CrowdName, RunSettings } from './settings.ts'
+import type { Truncated } from './truncate.ts'
 
 export interface CrowdResult {
   readonly name: CrowdName
@@ -32,6 +33,8 @@ export interface RunResult {
   readonly failpoints: Failpoints
   /** Null: not tried, or not done. */
   readonly rebuilt: Rebuilt | null
+  /** Null: not tried, or not done. */
+  readonly truncated: Truncated | null
   readonly online: OnlineCheck
   readonly crowds: readonly CrowdResult[]
   readonly settings: RunSettings
@@ -65,6 +68,7 @@ const groups: readonly [string, readonly FindingKind[]][] = [
   ['recalls not kept', ['recall', 'stale']],
   ['dead or undecodable', ['dead-letter', 'undecodable']],
   ['rebuilt otherwise', ['rebuilt-otherwise']],
+  ['gaps not told', ['gap-skipped', 'gap-unsaid', 'gap-answered']],
 ]
 
 export function reportOf(result: RunResult): string {
@@ -198,7 +202,7 @@ function linkLines({ bites, crowds, online, settings }: RunResult): [string, str
   return lines
 }
 
-function derivedLines({ bites, failpoints, rebuilt }: RunResult): [string, string][] {
+function derivedLines({ bites, failpoints, rebuilt, truncated }: RunResult): [string, string][] {
   const lines: [string, string][] = []
   if (bites.poison.length > 0) lines.push(['rubbish', `${bites.poison.length} records in the topics`])
   if (bites.insertAnswersLost > 0)
@@ -221,5 +225,12 @@ function derivedLines({ bites, failpoints, rebuilt }: RunResult): [string, strin
       'built anew',
       `${rebuilt.keys} keys and ${rebuilt.tables} tables in ${(rebuilt.tookMs / 1_000).toFixed(1)} s`,
     ])
+  if (truncated) {
+    const { unread, alarms, behind, asked } = truncated
+    const deleted = unread.reduce((sum, n) => sum + n, 0)
+    const said = [...alarms].map(([role, n]) => `${role} ${n}`).join(', ')
+    lines.push(['im.events cut off', `${deleted} records deleted unread, ${behind} committed behind them;`])
+    lines.push(['', `alarms: ${said}; ${asked} sends asked of nobody`])
+  }
   return lines
 }

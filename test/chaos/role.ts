@@ -42,7 +42,8 @@ export interface RoleHandle {
   restartWith(preloads: readonly string[]): Promise<void>
   /** Killed, and not started again until it is let go. */
   hold(): void
-  letGo(): void
+  /** `as`: the part of its kind that it is from now on. Default: as it was. */
+  letGo(as?: string): void
   stop(graceMs: number): Promise<void>
 }
 
@@ -58,12 +59,14 @@ export function startRole(
   let starts = 0
   let timer: NodeJS.Timeout | undefined
   let more: readonly string[] = []
+  let part: string | undefined
   let exited: Promise<void> = Promise.resolve()
   const ownDeaths: string[] = []
 
   const start = () => {
     const out = openSync(spec.logFile, 'a', 0o600)
-    const [file = '', ...rest] = mains[spec.kind]
+    const [file = '', ...whole] = mains[spec.kind]
+    const rest = part === undefined ? whole : [part]
     const imports = [...spec.preloads, ...more].flatMap((preload) => ['--import', preload])
     const started = spawn(process.execPath, [...imports, path.join(root, file), ...rest], {
       env: { ...spec.env },
@@ -133,8 +136,9 @@ export function startRole(
       clearTimeout(timer)
       child?.kill('SIGKILL')
     },
-    letGo() {
+    letGo(as) {
       held = false
+      part = as ?? part
       start()
     },
     async stop(graceMs) {

@@ -11,7 +11,7 @@ import type { Finding, Raw } from './checker/types.ts'
 import { type Cluster, startCluster } from './cluster.ts'
 import { type Crowd, startCrowd } from './crowd-process.ts'
 import { voidReasons } from './guards.ts'
-import { voidDerived } from './guards-derived.ts'
+import { voidDerived, voidTruncated } from './guards-derived.ts'
 import { voidLinks } from './guards-links.ts'
 import { openHistory, readHistory } from './history.ts'
 import { timesOf } from './latency.ts'
@@ -27,6 +27,7 @@ import type { RoleKind } from './role.ts'
 import { scheduleOf } from './schedule.ts'
 import { quiesceMsMax, type RunSettings } from './settings.ts'
 import { dumpSchemas, ensureTools, writtenSchemas } from './tools.ts'
+import { truncate } from './truncate.ts'
 import { diedMark } from './variants/died-mark.ts'
 
 export interface RunOptions {
@@ -50,11 +51,14 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
   const { settings, dir, say } = options
   const lib = await ensureTools(options.enginesDir, say)
   const ownDeaths: string[] = []
+  /** From then on whoever refuses to go on dies as he should. */
+  let truncating = false
   const cluster = await startCluster({
     ...{ dir, enginesDir: options.enginesDir, preloads: options.preloads, say },
     settings,
     random: randomOf(settings.seed ^ 0xc1a5),
     died(name, how) {
+      if (truncating) return
       ownDeaths.push(`${name}: ${how}`)
       say(`${name} ended by itself (${how})`)
     },
@@ -101,6 +105,10 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
     const { url } = cluster.engines.clickhouse
     const archive = await readArchive(url, 'longwire')
     const archivedRows = await countRows(url, 'longwire')
+    const failpoints = deathsBetween(path.join(dir, 'logs'))
+    truncating = settings.truncate
+    const truncated =
+      settings.truncate && driven.restless === null ? await truncate(cluster, findings, say) : null
     say('checking')
     const history = await readHistory([load.historyFile, path.join(dir, 'history-run.jsonl')])
     const schemas = schemasIn([
@@ -114,9 +122,8 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
       poison: driven.bites.poison,
     })
     findings.push(...verdict.findings)
-    const failpoints = deathsBetween(path.join(dir, 'logs'))
     return {
-      ...{ settings, plan: driven.plan, findings, verdict, stats, topics, failpoints, rebuilt },
+      ...{ settings, plan: driven.plan, findings, verdict, stats, topics, failpoints, rebuilt, truncated },
       ownDeaths: withoutFailpoints(ownDeaths, failpoints.live + failpoints.archive),
       ...{ bites: driven.bites, slopes: driven.slopes, restMs: driven.restMs },
       ...{ online: driven.online, crowds: driven.crowds },
@@ -125,6 +132,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
         ...voidReasons(settings, cluster, driven.bites, load, verdict, history, topics),
         ...voidLinks(settings, driven.bites, driven.crowds),
         ...voidDerived(settings, driven.bites, failpoints, path.join(dir, 'logs'), verdict),
+        ...voidTruncated(settings, truncated),
       ],
       times: timesOf(history),
       versions: versions(),

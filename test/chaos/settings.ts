@@ -22,6 +22,8 @@ export interface RunSettings {
   readonly failpoints: boolean
   /** At the end everything that is built from the log is taken away and built anew: it must be the same. */
   readonly rebuild: boolean
+  /** Last of all im.events loses what nobody has projected: whoever meets the gap must say so and stop. */
+  readonly truncate: boolean
 }
 
 /** Of brokers, stores and processors: the default. */
@@ -51,7 +53,7 @@ export type FaultName =
 export const crowdNames = ['flapping', 'deaf', 'fuzz'] as const
 export type CrowdName = (typeof crowdNames)[number]
 
-const ordinary = { crowds: [], redisLateMs: 0, failpoints: false, rebuild: false }
+const ordinary = { crowds: [], redisLateMs: 0, failpoints: false, rebuild: false, truncate: false }
 export const fullRun = {
   ...ordinary,
   faults: storeFaults,
@@ -89,7 +91,7 @@ export const rebuildRun = {
   killRoles: ['projection', 'gateway'] as const,
   faults: [...derivedFaults, 'poison', 'clickhouse-lost', 'clickhouse-stop', 'redis-empty'] as const,
   crowds: ['flapping'] as const,
-  ...{ failpoints: true, rebuild: true },
+  ...{ failpoints: true, rebuild: true, truncate: true },
 }
 
 /** Of gateways in runs in which connections vanish: the smallest that clients can ask for. */
@@ -101,6 +103,9 @@ export const fuzzers = 8
 export const fuzzerName = (i: number): string => `fuzz${i}`
 export const flappers = 40
 export const flapperName = (i: number): string => `flap${String(i).padStart(2, '0')}`
+
+/** Whoever talks while im.events is deleted: nobody else talks with them. */
+export const gapName = (i: number): string => `gap${String(i).padStart(3, '0')}`
 
 export const partitions = 6
 /** A group's session; a process stopped for longer has lost its partitions. */

@@ -16,7 +16,7 @@ export interface BrokenBuild {
 
 const small = {
   ...{ ratePerSecond: 60, users: 16, groups: 2, crowds: [], redisLateMs: 0 },
-  ...{ failpoints: false, rebuild: false },
+  ...{ failpoints: false, rebuild: false, truncate: false },
 }
 
 export const brokenBuilds: readonly BrokenBuild[] = [
@@ -80,6 +80,12 @@ export const brokenBuilds: readonly BrokenBuild[] = [
     roles: ['sequencer', 'fanout', 'projection'],
     settings: { ...small, seconds: 75, kills: 0, drops: 0, faults: ['releases'] },
     expected: ['dead-letter'],
+  },
+  {
+    name: 'skip-gap',
+    roles: ['projection'],
+    settings: { ...small, seconds: 15, kills: 0, drops: 0, faults: [], truncate: true },
+    expected: ['gap-skipped'],
   },
 ]
 

@@ -112,6 +112,12 @@ export const findingKinds = [
   'dead-letter',
   /** I10: built anew from the log, it is not what it was. */
   'rebuilt-otherwise',
+  /** F26: something from behind a gap in im.events in a read model or the archive, or a position there. */
+  'gap-skipped',
+  /** Whoever met the gap did not say so. */
+  'gap-unsaid',
+  /** A send that was acknowledged though nobody may decide it behind the gap. */
+  'gap-answered',
   'undecodable',
 ] as const
 export type FindingKind = (typeof findingKinds)[number]
