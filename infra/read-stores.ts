@@ -1,4 +1,5 @@
 /** What a command reads of the read models: those that serve at the moment, or the namespaces that it was told. */
+import { learnArchivedSchemas } from '../projections/archive/schemas.ts'
 import { followNamespaces, type Namespaces } from '../projections/namespaces/follower.ts'
 import { inActive, inNamespace } from '../projections/namespaces/redis.ts'
 import { type ProjectionName, shownAs } from '../projections/namespaces/registry.ts'
@@ -45,6 +46,8 @@ export async function openReadStores(
     return found
   }
   const [live, archive] = [chosen('live'), chosen('archive')]
+  const shared = tool.clickhouse()
+  await learnArchivedSchemas(shared)
   const closing = <T extends { close(): Promise<unknown> }>(it: T): T => {
     tool.atEnd(() => it.close())
     return it
@@ -61,7 +64,7 @@ export async function openReadStores(
         ? activeArchive(tool.clickHouseOptions, namespaces)
         : createClickHouse(optionsIn(tool.clickHouseOptions, archive)),
     ),
-    shared: tool.clickhouse(),
+    shared,
   }
 }
 

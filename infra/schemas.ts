@@ -18,8 +18,11 @@ import {
 import { topics } from '../schemas/topics.ts'
 
 export interface SchemaBook {
-  /** Writes down what this release may write and is not there yet; learns what is. To be called before anything else is written. */
-  publish(): Promise<void>
+  /**
+   * Writes down what this release may write and is not there yet, and texts of `others` as well; learns what is. To be called before
+   * anything else is written. Answers how many were written.
+   */
+  publish(others?: readonly string[]): Promise<number>
   /** Resolves when they are known, or when it is certain that the topic does not have them. */
   learn(keys: readonly string[]): Promise<void>
   readonly stats: { learned: number; unknown: number }
@@ -28,10 +31,13 @@ export interface SchemaBook {
 const PARTITION = 0
 const RETRY_MS = 500
 const PUBLISH_TRIES_MAX = 20
+/** A request holds so many, however long they are. */
+const TEXTS_PER_REQUEST = 15
 /** Of rubbish that looks like a record: it is not asked for again. */
 const UNKNOWN_MAX = 10_000
 
 const hex = (key: string): string => Buffer.from(key, 'latin1').toString('hex')
+const nameOf = (canonical: string): string => fingerprintOf(canonical).toString('hex')
 
 export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger): SchemaBook {
   const stats = { learned: 0, unknown: 0 }
@@ -41,16 +47,22 @@ export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger):
   let running: Promise<void> | null = null
   let following: Promise<void> | null = null
 
-  function take(records: readonly LogRecord[]): void {
+  function take(canonical: string): void {
+    const name = learnSchema(canonical)
+    if (name === null) return
+    stats.learned++
+    logger.info(
+      { schema: name, fingerprint: nameOf(canonical), atStart },
+      'learned a schema of another release',
+    )
+  }
+
+  function takeAll(records: readonly LogRecord[]): void {
     for (const { value } of records) {
       if (!value) continue
       const canonical = value.toString('utf8')
       written.add(canonical)
-      const name = learnSchema(canonical)
-      if (name === null) continue
-      stats.learned++
-      const fingerprint = fingerprintOf(canonical).toString('hex')
-      logger.info({ schema: name, fingerprint, atStart }, 'learned a schema of another release')
+      take(canonical)
     }
   }
 
@@ -60,7 +72,7 @@ export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger):
       topic: topics.schemas,
       partitions: 1,
       compacted: true,
-      take: (_, some) => take(some),
+      take: (_, some) => takeAll(some),
     })
   }
 
@@ -81,23 +93,32 @@ export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger):
     return following
   }
 
-  async function writeDown(): Promise<void> {
+  async function writeDown(others: readonly string[]): Promise<number> {
     const admin = await store.admin()
     const { end } = await admin.range(topics.schemas, PARTITION).finally(() => admin.close())
     if (end > 0) await read()
-    const records = ownSchemas
-      .filter(({ canonical }) => !written.has(canonical))
-      .map(({ key, canonical }) => ({ key: hex(key), value: Buffer.from(canonical) }))
-    if (records.length === 0) return
+    const wanted = new Set([...ownSchemas.map(({ canonical }) => canonical), ...others])
+    const records = [...wanted]
+      .filter((canonical) => !written.has(canonical))
+      .map((canonical) => ({ key: nameOf(canonical), value: Buffer.from(canonical) }))
+    if (records.length === 0) return 0
     const appender = await store.appender('schemas')
-    await appender.appendBatch(topics.schemas, PARTITION, records).finally(() => appender.close())
+    try {
+      for (let at = 0; at < records.length; at += TEXTS_PER_REQUEST)
+        await appender.appendBatch(topics.schemas, PARTITION, records.slice(at, at + TEXTS_PER_REQUEST))
+    } finally {
+      await appender.close()
+    }
+    return records.length
   }
 
   return {
     stats,
-    async publish() {
-      await patiently(clock, writeDown)
+    async publish(others = []) {
+      for (const canonical of others) take(canonical)
+      const count = await patiently(clock, () => writeDown(others))
       atStart = false
+      return count
     },
     async learn(keys) {
       for (let tries = 1; keys.some((key) => !knowsSchema(key) && !unknown.has(key)); tries++) {
@@ -124,7 +145,7 @@ export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger):
 }
 
 /** A topic that was just created may have no leader for a moment. */
-async function patiently(clock: Clock, work: () => Promise<void>): Promise<void> {
+async function patiently<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await work()

@@ -12,7 +12,7 @@ import { kafkaStore } from './kafka/store.ts'
 import { silentLog } from './log.ts'
 import { createRedis, type RedisClient, redisOptions } from './redis/client.ts'
 import { kafkaSettings } from './role.ts'
-import { createSchemaBook, knowingSchemas } from './schemas.ts'
+import { createSchemaBook, knowingSchemas, type SchemaBook } from './schemas.ts'
 
 export type ToolConfig = ReturnType<typeof requireServices<Services>>
 type Services = 'kafka' | 'redis' | 'clickhouse'
@@ -25,6 +25,8 @@ export interface Tool {
   readonly signal: AbortSignal
   readonly clickHouseOptions: ClickHouseOptions
   store(name: string): LogStore
+  /** What the consumers of `store` ask about schemas that this release does not know. */
+  readonly schemas: SchemaBook
   redis(name: string): RedisClient
   clickhouse(database?: string): ClickHouse
   /** Run at the end, the last one first. */
@@ -129,6 +131,7 @@ function openTool(config: ToolConfig, signal: AbortSignal, ends: (() => Promise<
     signal,
     clickHouseOptions: options,
     store: (name) => knowingSchemas(bare(name), schemas),
+    schemas,
     redis: (name) =>
       closing(createRedis({ ...redisOptions(config, `tool-${name}`), timeoutMs: TIMEOUT_MS }, silentLog)),
     clickhouse: (database) =>

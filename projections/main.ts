@@ -14,6 +14,7 @@ import { topics } from '../schemas/topics.ts'
 import { createActivityReader } from './activity/reader.ts'
 import { analyticsDatabaseOf, createAnalyticsViews } from './analytics/views.ts'
 import { createJanitor, type Janitor } from './archive/janitor.ts'
+import { createSchemaMirror } from './archive/schemas.ts'
 import { type ArchiveSink, archiveSink } from './archive/sink.ts'
 import { createKeyMirror, type KeyMirror } from './content-keys/mirror.ts'
 import { openRecords } from './content-keys/open.ts'
@@ -171,10 +172,12 @@ function startArchive(
   let stopped = false
 
   const open = openRecords(opener)
+  const schemas = createSchemaMirror(clickhouse)
 
-  /** The keys of what is archived stand in the archive before it does. */
+  /** The schemas and the keys of what is archived stand in the archive before it does. */
   async function openArchived(records: readonly Accepted[]): Promise<readonly Accepted[]> {
     const opened = await open(records)
+    await schemas.flush()
     await mirror.flush()
     return opened
   }
@@ -232,6 +235,8 @@ function startArchive(
     following = await readers
     // Its tables stand in the first database, whichever namespace is read.
     await patiently(() => migrateArchive(options, log))
+    // Those of what was archived before they were kept there too.
+    await patiently(() => schemas.flush())
     await patiently(() => activity.start())
     showAnalysts()
   }

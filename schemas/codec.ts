@@ -61,6 +61,10 @@ const own = new Set(ownSchemas.map(({ key }) => key))
 /** Whether bytes that name this fingerprint can be read. */
 export const knowsSchema = (key: string): boolean => own.has(key) || known.has(key)
 
+/** Canonical text of every schema whose bytes can be read here, by fingerprint. */
+export const knownSchemas = (): ReadonlyMap<string, string> =>
+  new Map([...ownSchemas.map(({ key, canonical }) => [key, canonical] as const), ...known])
+
 const LEARNED_LENGTH_MAX = 65_536
 
 /**

@@ -29,13 +29,15 @@ export function clickHouseOptions(config: Config & { clickhouse: string }): Clic
 
 /**
  * In order, and each once, also from several processes at the same time. Rejects with a Fault when ClickHouse does not answer.
- * In a namespace of its own, what is no projection's is a view of the tables in `options.database`.
+ * In a namespace of its own, what is no projection's is a view of the tables in `options.database`, which are brought up to date
+ * first.
  */
 export async function migrateArchive(
   baseOptions: ClickHouseOptions,
   logger: Logger,
   namespace = '',
 ): Promise<void> {
+  if (namespace !== '') await migrateArchive(baseOptions, logger)
   const options = optionsIn(baseOptions, namespace)
   const root = createClickHouse({ ...options, database: 'default' })
   try {

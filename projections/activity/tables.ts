@@ -66,6 +66,7 @@ export const sharedTables: readonly string[] = [
   'ledger_sends',
   'activity_positions',
   'content_keys',
+  'schemas',
 ]
 
 const TIME = "DateTime64(3, 'UTC') CODEC(Delta, ZSTD)"

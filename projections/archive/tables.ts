@@ -1,6 +1,7 @@
 /** Tables of the archive. Every release adds migrations and changes none, so that any older archive can be brought up to date. */
 import { activityStatements, ledgerStatements, sampledStatements } from '../activity/tables.ts'
 import { contentKeyStatements } from '../content-keys/mirror.ts'
+import { schemaStatements } from './schemas.ts'
 
 export interface Migration {
   readonly version: number
@@ -193,6 +194,7 @@ export const migrations: readonly Migration[] = [
   },
   { version: 6, statements: sampledStatements },
   { version: 7, statements: contentKeyStatements },
+  { version: 8, statements: schemaStatements },
 ]
 
 /** Columns that an insert into `events` names, as the ephemeral one must be named to be given. */

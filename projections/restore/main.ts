@@ -5,6 +5,7 @@ import { archivesIn } from '../../infra/clickhouse/archives.ts'
 import { type ClickHouse, createClickHouse } from '../../infra/clickhouse/client.ts'
 import { createProgress, grouped } from '../../infra/terminal.ts'
 import { runTool, type Tool, ToolError } from '../../infra/tool.ts'
+import { archivedSchemas } from '../archive/schemas.ts'
 import { restoreContentKeys } from '../content-keys/mirror.ts'
 import { archiveIn } from './archive.ts'
 import { startAfresh } from './fresh.ts'
@@ -56,6 +57,7 @@ async function run(tool: Tool, command: Command): Promise<number> {
       partitions: partitions ?? tool.config.partitions,
       replace: replace === true,
       by,
+      restoreSchemas: async () => tool.schemas.publish(await archivedSchemas(tool.clickhouse())),
       restoreKeys: () => restoreContentKeys(tool.store('keys'), tool.clickhouse()),
       startAfresh: (generation) => freshNamespaces(tool, generation),
       say: (line) => {

@@ -43,6 +43,8 @@ export interface RestoreOptions {
   /** Logs that stand may be given up, where the archive has all of them. */
   readonly replace: boolean
   readonly by: string
+  /** Writes im.schemas back, without which another release's records cannot be read. Answers how many texts were missing there. */
+  readonly restoreSchemas: () => Promise<number>
   /** Writes im.keys back, without which nobody can read the contents. Answers how many keys were missing there. */
   readonly restoreKeys: () => Promise<number>
   /** Makes the read models of the new logs be built afresh, beside those of the old. */
@@ -99,7 +101,9 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     else await appendGeneration(store, { ...at, state: 'restoring', at: clock.now() })
     await clear(admin, target, options)
     await admin.ensureTopics(sharedTopics(partitions))
-    const keys = await keysRestored(options)
+    const schemas = await onceLed(options.restoreSchemas, clock)
+    if (schemas > 0) say(`${schemas} schemas were missing in ${topics.schemas} and stand there`)
+    const keys = await onceLed(options.restoreKeys, clock)
     if (keys > 0) say(`${keys} keys of contents were missing in ${topics.keys} and are there again`)
   } finally {
     await admin.close()
@@ -255,10 +259,10 @@ async function clear(
 }
 
 /** Topics that were just created have no leader yet. */
-async function keysRestored({ restoreKeys, clock }: RestoreOptions): Promise<number> {
+async function onceLed(restoreTopic: () => Promise<number>, clock: Clock): Promise<number> {
   for (let waited = 0; ; waited += LOOK_MS) {
     try {
-      return await restoreKeys()
+      return await restoreTopic()
     } catch (err) {
       if (!(err instanceof Fault && err.retriable) || waited >= TOPIC_LED_MS) throw err
       await sleepOf(clock)(LOOK_MS)

@@ -48,6 +48,24 @@ describe('migrations of the archive', () => {
     expect(await appliedIn('killed')).toEqual(all)
   })
 
+  test('of a namespace bring the tables that it has views of up to date first', async () => {
+    await migrateArchive(optionsOf('shared'), silentLog, 'g1')
+    expect([await appliedIn('shared'), await appliedIn('shared_g1')]).toEqual([all, all])
+    // As a release before left both.
+    await engines.clickhouse.command('DROP VIEW shared_g1.schemas')
+    await engines.clickhouse.command('DROP TABLE shared.schemas')
+    for (const database of ['shared', 'shared_g1'])
+      await engines.clickhouse.command(
+        `ALTER TABLE ${database}.migrations DELETE WHERE version = 8 SETTINGS mutations_sync = 1`,
+      )
+    await migrateArchive(optionsOf('shared'), silentLog, 'g1')
+    expect([await appliedIn('shared'), await appliedIn('shared_g1')]).toEqual([all, all])
+    const inBoth = await engines.clickhouse.query<{ engine: string }>(
+      "SELECT engine FROM system.tables WHERE database IN ('shared', 'shared_g1') AND name = 'schemas' ORDER BY database",
+    )
+    expect(inBoth.map(({ engine }) => engine)).toEqual(['ReplacingMergeTree', 'View'])
+  })
+
   test('leave TTLs as they are configured, and what is too old goes', async () => {
     const storage = { ledgerDays: 30, loginDays: 0, coldDays: 0 }
     await migrateArchive({ ...optionsOf('stored'), storage }, silentLog)

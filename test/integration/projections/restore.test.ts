@@ -3,7 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../infra/clock.ts'
 import { silentLog } from '../../../infra/log.ts'
 import { createMemoryLog, type MemoryLog } from '../../../infra/memory/log.ts'
+import { createSchemaBook } from '../../../infra/schemas.ts'
 import { emptyFold, foldRecord } from '../../../processors/fold.ts'
+import { archivedSchemas } from '../../../projections/archive/schemas.ts'
 import { archiveSink } from '../../../projections/archive/sink.ts'
 import { createRegistry, followedIn } from '../../../projections/namespaces/registry.ts'
 import type { Accepted } from '../../../projections/projection.ts'
@@ -12,7 +14,7 @@ import { namespaceOf, startAfresh } from '../../../projections/restore/fresh.ts'
 import { checkGenerations, readGenerations } from '../../../projections/restore/generations.ts'
 import { recordHash } from '../../../projections/restore/restamp.ts'
 import { type RestoreOptions, restore } from '../../../projections/restore/restore.ts'
-import { sealCommand } from '../../../schemas/codec.ts'
+import { ownSchemas, sealCommand } from '../../../schemas/codec.ts'
 import { p2pId } from '../../../schemas/ids.ts'
 import { sharedTopics, topics } from '../../../schemas/topics.ts'
 import { commandOf, packId, send, T0 } from '../../support/commands.ts'
@@ -69,6 +71,7 @@ function optionsFor(log: MemoryLog, more: Partial<RestoreOptions> = {}): Restore
     partitions: 5,
     replace: false,
     by: 'test',
+    restoreSchemas: async () => 0,
     restoreKeys: async () => 0,
     startAfresh: (generation) =>
       startAfresh({ store: log, generation, archives: ['', 'other'], by: 'test', at: T0 }),
@@ -221,6 +224,27 @@ describe('an archive is refused, and nothing is changed,', () => {
       'elsewhere holds no archive',
     )
   })
+})
+
+test('schemas that the archive has are on im.schemas before the first record that may need them', async () => {
+  const log = createMemoryLog(systemClock)
+  const book = createSchemaBook(log, systemClock, silentLog)
+  const text = JSON.stringify({ name: 'longwire.event.Restored', type: 'record', fields: [] })
+  await engines.clickhouse.insert('schemas', [{ fingerprint: 'x', text }])
+  let events = -1
+  const options = optionsFor(log, {
+    async restoreSchemas() {
+      events = log.broker.range(topics.events, 0).end
+      return book.publish(await archivedSchemas(engines.clickhouse))
+    },
+  })
+  await restore(options)
+  expect(events).toBe(0)
+  const texts = log.broker.read(topics.schemas, 0, 0, 1e6).map(({ value }) => String(value))
+  expect(texts).toContain(text)
+  expect(new Set(texts).size).toBe(texts.length)
+  for (const { canonical } of ownSchemas) expect(texts).toContain(canonical)
+  expect(options.said.join('\n')).toContain(`${texts.length} schemas were missing in im.schemas`)
 })
 
 test('accepted commands that have no record are named where only im.events is lost', async () => {

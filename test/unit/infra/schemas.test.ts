@@ -40,7 +40,7 @@ function newerMessage(offset: number) {
   })
   const write = () =>
     log.broker.append(topics.schemas, 0, [{ key: null, value: Buffer.from(newer.canonical) }], 0)
-  return { key: fingerprintKey(newer.fingerprint), value, write }
+  return { key: fingerprintKey(newer.fingerprint), canonical: newer.canonical, value, write }
 }
 
 const append = (value: Buffer) => log.broker.append(topics.events, 0, [{ key: null, value }], 0)
@@ -124,6 +124,18 @@ test('each process writes down what it may write, once, before anything else', a
   write()
   await createSchemaBook(log, realClock, silentLog).publish()
   expect(knowsSchema(key)).toBe(true)
+})
+
+test('the schemas of other releases that only an archive had are put back once, and known', async () => {
+  const { key, canonical } = newerMessage(0)
+  const book = createSchemaBook(log, realClock, silentLog)
+  const own = await book.publish()
+  expect(await book.publish([canonical])).toBe(1)
+  expect(knowsSchema(key)).toBe(true)
+  const [record] = log.broker.read(topics.schemas, 0, own, 10)
+  expect(String(record?.value)).toBe(canonical)
+  expect(String(record?.key)).toBe(Buffer.from(key, 'latin1').toString('hex'))
+  expect(await createSchemaBook(log, realClock, silentLog).publish([canonical])).toBe(0)
 })
 
 test('records that wait for their schema are not handed out once they were sought anew or lost', async () => {
