@@ -43,6 +43,7 @@ await runRole('gateway', ['kafka', 'redis', 'clickhouse'], async (role) => {
     store: role.store('keys'),
     // It opens what it pushes, and that was said just now.
     recentOnly: true,
+    seals: true,
     ...{ clock, logger: log, by: name, failed: role.failed },
   })
   if (!contentKeys.keys) log.warn({}, 'contents are not sealed: LONGWIRE_KEYS_SECRET_FILE is not set')

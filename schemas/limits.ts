@@ -181,6 +181,8 @@ export const limits = {
   omtpLingerMsMax: 2_000,
   appendBufferBytesMax: 67_108_864,
   appendTimeoutMs: 10_000,
+  /** A gateway that does not know what was written onto im.keys until so long ago seals nothing: longer than an election of brokers. */
+  keysAgeMsMax: 30_000,
   /** Events older than this are folded by fan-out, not pushed: their readers have long been told by heads. */
   pushAgeMsMax: 300_000,
   /** So long after a group became large every gateway is told, by broker time: those concerned register meanwhile. */

@@ -123,7 +123,7 @@ describe('the pure parts', () => {
     /^processors\/fanout\/(plan|route|roster)\.ts$/,
     /^projections\/[^/]+\/(project|membership|unread|element|scripts|forgetting)\.ts$/,
     /^projections\/reads\/(page|policy|cursor)\.ts$/,
-    /^projections\/content-keys\/(ring|destroy)\.ts$/,
+    /^projections\/content-keys\/(ring|destroy|freshness)\.ts$/,
     /^gateway\/(session(-types|-open|-answers|-room)?|room|gate|devices|push|outbox|bucket|gaps|wheel|channel|command-(of|payload)|requests|refusal|values|content|bounds|close-codes|frames\/(omtp\/)?[^/]+)\.ts$/,
     /^gateway\/(login-answer|allowances|quotas|tokens\/(verdict|header|keys|revocations))\.ts$/,
     /^gateway\/transports\/poll-(queue|body)\.ts$/,

@@ -17,6 +17,7 @@ import { type ContentKey, type EventPayload, records } from '../../schemas/recor
 import { topics } from '../../schemas/topics.ts'
 import { followTopic } from '../follow-topic.ts'
 import { createKeyRing, type KeyRing, keyIdOf } from './ring.ts'
+import { startSealingGuard } from './sealing-guard.ts'
 
 export interface SealedContent {
   readonly keyId: string
@@ -40,7 +41,8 @@ export interface ContentOpener {
 export interface ContentSealer {
   /**
    * At once where the user's key is known, so that what is sent keeps its order; else makes one. Throws or rejects with a Fault:
-   * `key_destroyed` where this packId's part of the key is gone.
+   * `key_destroyed` where this packId's part of the key is gone, `keys_behind` where for too long nothing was heard of what may have
+   * been taken away.
    */
   seal(user: string, packId: Buffer, content: Buffer): SealedContent | Promise<SealedContent>
 }
@@ -69,6 +71,8 @@ export interface ContentKeysOptions {
    * later ones come.
    */
   readonly rolls?: boolean
+  /** Contents are sealed here: never by keys that were taken away long ago, and this process has not heard of it. */
+  readonly seals?: boolean
   /** Each record that changes something, with its bytes; those that stood before come first. */
   readonly onChange?: (key: ContentKey, value: Buffer) => void
   failed(fault: Fault): void
@@ -125,6 +129,9 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
   late()
   await Promise.race([topic.caughtUp, stuck]).finally(() => cancelLate())
   ring.check()
+
+  const sealing = options.seals ? startSealingGuard({ topic, clock, logger, failed: options.failed }) : null
+  await sealing?.asked
 
   async function readUpTo(end: number): Promise<void> {
     for (const until = clock.now() + READ_MS_MAX; topic.readTo() < end; ) {
@@ -201,6 +208,7 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
     write,
     untilRead,
     seal(user, packId, content) {
+      sealing?.requireFresh()
       const keyId = keyOf(user)
       return typeof keyId === 'string'
         ? sealed(keyId, packId, content)
@@ -215,6 +223,7 @@ export async function followContentKeys(options: ContentKeysOptions): Promise<Co
     },
     async stop() {
       cancelRoll()
+      sealing?.stop()
       await (await appender)?.close()
       await topic.stop()
     },

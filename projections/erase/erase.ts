@@ -25,7 +25,7 @@ export interface Erased extends Blanked {
 }
 
 const NOTHING: Erased = { contents: 0, inClear: 0, redis: 0, archive: 0 }
-/** By then every process has heard of the keys, and what it wrote with them before stands. */
+/** By then every process that is well has heard of the keys, and what it wrote with them before stands. */
 const HEARD_MS = 3_000
 /** What a store took late, after an outage, is looked for so long. */
 const LOOK_AGAIN_MS = 7 * 86_400_000

@@ -9,6 +9,8 @@ import { openReadStores, openToolKeys } from '../../infra/read-stores.ts'
 import { createProgress, grouped, table } from '../../infra/terminal.ts'
 import { runTool, type Tool, ToolError } from '../../infra/tool.ts'
 import { isId } from '../../schemas/ids.ts'
+import { topics } from '../../schemas/topics.ts'
+import { sealedFor } from '../content-keys/freshness.ts'
 import { isPart, userOf } from '../content-keys/ring.ts'
 import type { Namespaces } from '../namespaces/follower.ts'
 import { inNamespace } from '../namespaces/redis.ts'
@@ -19,6 +21,7 @@ const REDIS_READY_MS = 5_000
 
 interface Flags {
   readonly now: boolean
+  readonly wait: boolean
 }
 
 const command = new Command('erase')
@@ -28,10 +31,11 @@ const command = new Command('erase')
   .argument('<what>', 'user, due or list')
   .argument('[user]', 'with user: whose contents')
   .option('--now', 'with user: nothing is held for auditors; there is no way back', false)
+  .option('--no-wait', 'with user: ends before it is certain that no gateway seals under the keys any more')
   .addHelpText(
     'after',
     `
-  npm run erase -- user ann        nobody but auditors reads what ann has said until now
+  npm run erase -- user ann        nobody but auditors reads what ann has said until now; it takes some 50 s
   npm run erase -- due             destroys what has been held for long enough; run it daily
   npm run erase -- list            whose contents are held, and until when`,
   )
@@ -78,8 +82,22 @@ await runTool(command, async (tool) => {
     `erased: ${user}; ${held ? `auditors may read it until ${day(until)}, then npm run erase -- due destroys it` : 'the keys are destroyed'}`,
   )
   console.log(summaryOf(erased))
+  if (command.opts<Flags>().wait) await untilUnused(tool, user, sealedFor(keys.ring, user, tool.clock.now()))
   return 0
 })
+
+/** What he writes meanwhile may be sealed by a gateway that has not heard of it, and is then gone with the rest. */
+async function untilUnused(tool: Tool, user: string, ms: number): Promise<void> {
+  if (ms === 0) return
+  const seconds = Math.ceil(ms / 1_000)
+  console.error(
+    `waiting ${seconds} s: then no gateway, were it cut off from ${topics.keys}, seals what ${user} writes under the keys that are gone`,
+  )
+  const stopped = new Promise<void>((resolve) => {
+    tool.signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  await Promise.race([tool.clock.sleep(ms), stopped])
+}
 
 function summaryOf({ contents, inClear, redis, archive }: Erased): string {
   const clear =

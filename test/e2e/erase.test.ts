@@ -154,7 +154,7 @@ describe('erasure', () => {
   })
 
   test('a user’s contents are gone for everyone but auditors, and what comes later is not', async () => {
-    const erased = await erase(['user', 'ann'])
+    const erased = await erase(['user', 'ann', '--no-wait'])
     expect(erased.code, erased.printed).toBe(0)
     expect(erased.printed).toContain('auditors may read it until')
     expect(await shown()).toEqual({ first: null, edited: null, recalled: null, answer: `${MARK} answer` })
@@ -169,7 +169,7 @@ describe('erasure', () => {
   })
 
   test('with its keys destroyed nobody reads it: no model, no auditor, no past, and no replay', async () => {
-    const destroyed = await erase(['user', 'ann', '--now'])
+    const destroyed = await erase(['user', 'ann', '--now', '--no-wait'])
     expect(destroyed.code, destroyed.printed).toBe(0)
     const answer = { ...{ first: null, edited: null, recalled: null, later: null }, answer: `${MARK} answer` }
     expect(await shown()).toEqual(answer)
