@@ -1,19 +1,19 @@
 /** Erasure: a user's contents, and what nobody sees any more, first for all but auditors and then for everyone. */
-import { sleepOf } from '../../schemas/ports.ts'
+import { Fault, sleepOf } from '../../schemas/ports.ts'
 import { cutMessages, destroyUser, holdUser, type Written } from '../content-keys/destroy.ts'
 import type { ContentKeys } from '../content-keys/follower.ts'
 import { isPart, userOf } from '../content-keys/ring.ts'
 import type { ArchivePort } from '../ports.ts'
+import { type ArchivedOptions, untilArchived } from './archived.ts'
 import { type Blanked, blank, type ReadModels } from './blank.ts'
 import { saidBy, supersededBefore } from './said.ts'
 
-export interface EraseOptions extends ReadModels {
+export interface EraseOptions extends ReadModels, Omit<ArchivedOptions, 'log'> {
   readonly keys: ContentKeys
   readonly secret: Buffer
   /** The copy of the log that is read. */
   readonly log: Pick<ArchivePort, 'query'>
   readonly by: string
-  readonly signal?: AbortSignal
   readonly progress?: (contents: number) => void
 }
 
@@ -38,7 +38,10 @@ const sum = (a: Erased, b: Partial<Erased>): Erased => ({
   archive: a.archive + (b.archive ?? 0),
 })
 
-/** From now on only auditors read what this user has said until now, and after `until` (ms) nobody. */
+/**
+ * From now on only auditors read what this user has said until now, and after `until` (ms) nobody. Throws Fault `archive_behind`
+ * where read models may still show some of it, as the archive does not hold it yet.
+ */
 export async function eraseUser(options: EraseOptions, user: string, until: number): Promise<Erased> {
   const { keys, clock } = options
   const holds = until > clock.now()
@@ -47,7 +50,14 @@ export async function eraseUser(options: EraseOptions, user: string, until: numb
     : destroyUser(keys.ring, user, null, written(options))
   for (const key of gone) await keys.write(key)
   await sleepOf(clock)(HEARD_MS)
-  return blankUser(options, user)
+  const whole = await untilArchived(options)
+  const done = await blankUser(options, user)
+  if (whole) return done
+  throw new Fault(
+    'archive_behind',
+    `the keys are ${holds ? 'held' : 'destroyed'}, but the archive is behind: what it lacks of ${user} may still be shown, until npm run erase -- due is run when the projections have caught up`,
+    { retriable: true },
+  )
 }
 
 async function blankUser(options: EraseOptions, user: string): Promise<Erased> {

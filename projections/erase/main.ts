@@ -59,7 +59,8 @@ await runTool(command, async (tool) => {
   const options: EraseOptions = {
     ...(await readModelsOf(tool, stores.namespaces)),
     ...{ keys, secret, clock: tool.clock, signal: tool.signal, by: userInfo().username },
-    log: stores.clickhouse,
+    ...{ log: stores.clickhouse, generation: tool.config.generation },
+    commandEnds: () => commandEnds(tool),
     progress: (contents) => progress.show(`${grouped(contents)} contents`),
   }
   const holdMs = tool.config.holdDays * DAY_MS
@@ -97,6 +98,17 @@ async function untilUnused(tool: Tool, user: string, ms: number): Promise<void> 
     tool.signal.addEventListener('abort', () => resolve(), { once: true })
   })
   await Promise.race([tool.clock.sleep(ms), stopped])
+}
+
+async function commandEnds(tool: Tool): Promise<readonly number[]> {
+  const admin = await tool.store('ends').admin()
+  try {
+    const count = await admin.partitionCount(topics.commands)
+    const ranges = Array.from({ length: count }, (_, partition) => admin.range(topics.commands, partition))
+    return (await Promise.all(ranges)).map(({ end }) => end)
+  } finally {
+    await admin.close()
+  }
 }
 
 function summaryOf({ contents, inClear, redis, archive }: Erased): string {
