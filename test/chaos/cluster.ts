@@ -36,6 +36,8 @@ export interface Cluster {
   /** With the secret of the keys of contents. */
   readonly keysFile: string
   readonly store: LogStore
+  /** Settings of a command that an operator gives beside the roles. */
+  readonly env: Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
@@ -163,6 +165,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     return {
       ...{ dir, engines, proxy, links, redisLink, clickhouseLink, roles },
       ...{ urls, omtpPorts, apis, secretFile, keysFile, store, stop },
+      env: base,
     }
   } catch (error) {
     await stop()

@@ -36,6 +36,14 @@ export function voidDerived(
     need(bites.activityDeleted > 0, 'nothing unread of im.activity was deleted')
     need(logsOf(logs, 'projection').includes(alarm), `no projection said that login records ${alarm}`)
   }
+  if (faults.includes('erasures')) {
+    const { ended, gone, later, seen } = verdict.erasures
+    need(ended > 0, 'no erasure ended')
+    need(gone > 0, 'nothing was erased that had been acknowledged before')
+    need(seen > 0, 'no device saw a message that was erased')
+    need(later > 0, 'nobody who was erased wrote later')
+    need(bites.firstKeyKills > 0, 'no gateway was killed while first keys were made')
+  }
   if (faults.includes('releases')) {
     for (const kind of roleKinds)
       need(logsOf(logs, kind).includes(learned), `no ${kind} met what another release had written`)

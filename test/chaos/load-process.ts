@@ -5,12 +5,14 @@ import path from 'node:path'
 import { mintToken } from '../../gateway/tokens/mint.ts'
 import type { Cluster } from './cluster.ts'
 import type { FromLoad, LoadConfig, LoadStats, ToLoad } from './load/protocol.ts'
-import { type RunSettings, userName } from './settings.ts'
+import { type RunSettings, usersOf } from './settings.ts'
 
 export interface Load {
   readonly historyFile: string
   readonly stats: () => LoadStats
   begin(): Promise<void>
+  arrive(users: readonly string[]): Promise<void>
+  speak(): void
   quiet(): void
   /** What a broken store never gives must not hold the run up: what is left after `msMax` is told. */
   finalRead(msMax: number): Promise<readonly string[]>
@@ -35,10 +37,7 @@ export async function startLoad(cluster: Cluster, settings: RunSettings): Promis
   const configFile = path.join(cluster.dir, 'load.json')
   const secret = Buffer.from(readFileSync(cluster.secretFile, 'utf8').trim())
   const tokens: Record<string, string> = {}
-  for (let i = 0; i < settings.users; i++) {
-    const user = userName(i)
-    tokens[user] = await mintToken(secret, user, tokenTtlSec)
-  }
+  for (const user of usersOf(settings)) tokens[user] = await mintToken(secret, user, tokenTtlSec)
   const { users, groups, ratePerSecond, seed } = settings
   const config: LoadConfig = {
     ...{ urls: cluster.urls, tokens, users, groups, ratePerSecond, seed, historyFile },
@@ -56,7 +55,8 @@ export async function startLoad(cluster: Cluster, settings: RunSettings): Promis
   child.on('message', (message: FromLoad) => {
     if (message.kind === 'stats') stats = message.stats
   })
-  const tell = (message: ToLoad) => void child.send(message)
+  // A fault that is under way when the run is stopped finds nobody there.
+  const tell = (message: ToLoad) => void (child.connected && child.send(message))
   await answer(child, 'connected')
   return {
     historyFile,
@@ -65,6 +65,11 @@ export async function startLoad(cluster: Cluster, settings: RunSettings): Promis
       tell({ kind: 'begin' })
       await answer(child, 'begun')
     },
+    async arrive(users) {
+      tell({ kind: 'arrive', users })
+      await answer(child, 'arrived')
+    },
+    speak: () => tell({ kind: 'speak' }),
     quiet: () => tell({ kind: 'quiet' }),
     async finalRead(msMax) {
       tell({ kind: 'final-read', msMax })
@@ -87,6 +92,7 @@ function answer<K extends FromLoad['kind']>(
   kind: K,
 ): Promise<Extract<FromLoad, { kind: K }>> {
   return new Promise((resolve, reject) => {
+    if (!child.connected) return reject(new Error(`the load has ended before '${kind}'`))
     const end = (error?: Error) => {
       clearTimeout(timer)
       child.off('message', heard)

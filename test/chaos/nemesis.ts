@@ -4,6 +4,7 @@ import type { Cluster } from './cluster.ts'
 import type { History } from './history.ts'
 import { monotonicUs } from './history.ts'
 import { deleteActivity, loseInsertAnswers, poison, refuseInserts } from './nemesis-derived.ts'
+import { eraseUsers } from './nemesis-erasures.ts'
 import { emptyRedis, halfOpen, pauseRedis, slowRedis, storm } from './nemesis-links.ts'
 import { mixReleases } from './nemesis-releases.ts'
 import type { RoleHandle, RoleKind } from './role.ts'
@@ -30,6 +31,9 @@ export interface Bites {
   readonly insertsRefused: Map<number, number>
   /** Records of im.activity that were deleted before they were read. */
   activityDeleted: number
+  /** Times that a command of erasure did all it should, and gateways killed while first keys were made. */
+  erasures: number
+  firstKeyKills: number
   /** Processes that were started as another release. */
   releases: number
   /** What was ordered and could not be done, or was not seen to happen. */
@@ -67,6 +71,7 @@ export function startNemesis(
     ...{ zombies: 0, brokerKills: 0, brokerPauses: 0, dropsOrdered: 0, redisEmptied: 0, clickhouseStops: 0 },
     ...{ redisPauses: 0, redisSlow: 0, storms: [], vanished: [] },
     ...{ poison: [], insertAnswersLost: 0, insertsRefused: new Map(), activityDeleted: 0, releases: 0 },
+    ...{ erasures: 0, firstKeyKills: 0 },
     ...{ blunt: [], sleeps: [], storeOutages: [] },
   }
   let stopped = false
@@ -90,7 +95,7 @@ export function startNemesis(
     say(text)
     history.add({ dev: '', op: `fault ${fault.kind}`, phase: 'invoke', detail: text })
     try {
-      await strike(cluster, fault, bites, sleep, traffic)
+      await strike(cluster, fault, bites, sleep, traffic, history)
       history.add({ dev: '', op: `fault ${fault.kind}`, phase: 'ok', detail: text })
     } catch (error) {
       bites.blunt.push(`${text}: ${String(error)}`)
@@ -114,6 +119,12 @@ export interface Traffic {
   /** Devices that are online, of all. */
   onlineShare(): number
   readonly perSecond: number
+  /** Who writes from the beginning. */
+  readonly users: readonly string[]
+  /** Newcomers connect. */
+  arrive(users: readonly string[]): Promise<void>
+  /** Those who have arrived say their first words. */
+  speak(): void
 }
 
 async function strike(
@@ -122,6 +133,7 @@ async function strike(
   bites: Bites,
   sleep: Sleep,
   traffic: Traffic,
+  history: History,
 ): Promise<void> {
   const { engines, proxy } = cluster
   switch (fault.kind) {
@@ -180,6 +192,8 @@ async function strike(
       return refuseInserts(cluster, fault.ms, bites, (ms) => outage(ms, sleep, traffic), sleep)
     case 'releases':
       return mixReleases(cluster, fault.ms, bites, sleep)
+    case 'erasures':
+      return eraseUsers(cluster, { ...fault, ...traffic }, bites, history, sleep)
     case 'activity-gone':
       return deleteActivity(cluster, fault.ms, bites, sleep)
   }

@@ -2,7 +2,7 @@
 import { createRedis } from '../../infra/redis/client.ts'
 import { keys } from '../../projections/keys.ts'
 import type { Cluster } from './cluster.ts'
-import { flapperName, flappers, type RunSettings, userName } from './settings.ts'
+import { flapperName, flappers, type RunSettings, usersOf } from './settings.ts'
 
 export interface OnlineCheck {
   readonly records: number
@@ -22,10 +22,7 @@ export async function checkOnline(
 ): Promise<OnlineCheck> {
   const logger = { debug() {}, info() {}, warn() {}, error() {} }
   const redis = createRedis({ urls: [cluster.engines.redis.url], name: 'chaos' }, logger)
-  const users = [
-    ...Array.from({ length: settings.users }, (_, i) => userName(i)),
-    ...Array.from({ length: flappers }, (_, i) => flapperName(i)),
-  ]
+  const users = [...usersOf(settings), ...Array.from({ length: flappers }, (_, i) => flapperName(i))]
   const fromMs = performance.now()
   try {
     await redis.ready(5_000)

@@ -67,6 +67,7 @@ const groups: readonly [string, readonly FindingKind[]][] = [
   ['stale online', ['stale-online']],
   ['recalls not kept', ['recall', 'stale']],
   ['dead or undecodable', ['dead-letter', 'undecodable']],
+  ['wrongly erased or not', ['erased', 'unerased']],
   ['rebuilt otherwise', ['rebuilt-otherwise']],
   ['gaps not told', ['gap-skipped', 'gap-unsaid', 'gap-answered']],
 ]
@@ -202,7 +203,7 @@ function linkLines({ bites, crowds, online, settings }: RunResult): [string, str
   return lines
 }
 
-function derivedLines({ bites, failpoints, rebuilt, truncated }: RunResult): [string, string][] {
+function derivedLines({ bites, failpoints, rebuilt, truncated, verdict }: RunResult): [string, string][] {
   const lines: [string, string][] = []
   if (bites.poison.length > 0) lines.push(['rubbish', `${bites.poison.length} records in the topics`])
   if (bites.insertAnswersLost > 0)
@@ -215,6 +216,13 @@ function derivedLines({ bites, failpoints, rebuilt, truncated }: RunResult): [st
   if (bites.activityDeleted > 0)
     lines.push(['login records', `${bites.activityDeleted} deleted before they were read`])
   if (bites.releases > 0) lines.push(['releases', `${bites.releases} processes were started as another one`])
+  if (bites.erasures > 0) {
+    const { gone, later, seen, cut } = verdict.erasures
+    lines.push([
+      'erasures',
+      `${bites.erasures}   contents gone ${gone}   seen so ${seen}   sent later and read ${later}   cut out ${cut}   gateways killed at first keys ${bites.firstKeyKills}`,
+    ])
+  }
   if (failpoints.live + failpoints.archive > 0)
     lines.push([
       'deaths in between',

@@ -25,10 +25,11 @@ import type { CrowdResult, Failpoints, Rebuilt, RunResult } from './report.ts'
 import { watchResources } from './resources.ts'
 import type { RoleKind } from './role.ts'
 import { scheduleOf } from './schedule.ts'
-import { quiesceMsMax, type RunSettings } from './settings.ts'
+import { quiesceMsMax, type RunSettings, userName } from './settings.ts'
 import { dumpSchemas, ensureTools, writtenSchemas } from './tools.ts'
 import { truncate } from './truncate.ts'
 import { diedMark } from './variants/died-mark.ts'
+import { wordsStanding } from './words.ts'
 
 export interface RunOptions {
   readonly settings: RunSettings
@@ -87,6 +88,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
         kind: 'stale-online',
         detail: `${driven.online.records} online records, ${driven.online.devices} devices online`,
       })
+    const standing = settings.faults.includes('erasures') ? await wordsStanding(cluster) : []
     const rebuilt = settings.rebuild ? await rebuild(cluster, load, options, findings) : null
     say('reading everything back through the client')
     for (const error of await load.finalRead(
@@ -120,6 +122,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
       ...{ schemas, commands, events, deadLetters, history, archive, archivedRows },
       open: openerOf(schemas, keys, readFileSync(cluster.keysFile, 'utf8')),
       poison: driven.bites.poison,
+      standing,
     })
     findings.push(...verdict.findings)
     return {
@@ -154,6 +157,9 @@ async function drive(cluster: Cluster, load: Load, crowds: Crowd[], options: Run
     committed: () => load.stats().ok,
     onlineShare: () => load.stats().online / Math.max(1, load.stats().devices),
     perSecond: settings.ratePerSecond,
+    users: Array.from({ length: settings.users }, (_, i) => userName(i)),
+    arrive: (users: readonly string[]) => load.arrive(users),
+    speak: () => load.speak(),
   }
   const late = settings.redisLateMs > 0 ? redisComes(cluster, settings.redisLateMs, say) : null
   const nemesis = startNemesis(cluster, plan, history, say, traffic)

@@ -20,6 +20,7 @@ export type Fault =
   | { readonly kind: 'clickhouse-full'; readonly ms: number }
   | { readonly kind: 'activity-gone'; readonly ms: number }
   | { readonly kind: 'releases'; readonly ms: number }
+  | { readonly kind: 'erasures'; readonly seed: number; readonly ms: number }
 
 export interface Planned {
   readonly atMs: number
@@ -111,6 +112,8 @@ function lengthOf(name: FaultName, seconds: number, random: Random): number {
       return 6_000
     case 'releases':
       return 36_000
+    case 'erasures':
+      return 40_000
   }
 }
 
@@ -127,6 +130,8 @@ function longFault(name: FaultName, ms: number, random: Random): Fault {
       return { kind: name, link: random.below(2), ms }
     case 'poison':
       return { kind: name, seed: random.below(2 ** 31) }
+    case 'erasures':
+      return { kind: name, seed: random.below(2 ** 31), ms }
     case 'clickhouse-lost':
       return { kind: name, count: insertAnswersLost, ms }
     case 'activity-gone':
@@ -172,6 +177,8 @@ export const faultText = (fault: Fault): string => {
       return `ClickHouse refuses inserts for ${fault.ms} ms: disk full, then read-only`
     case 'releases':
       return `two releases side by side for ${fault.ms} ms: writers newer, readers too, all back, all newer`
+    case 'erasures':
+      return 'erase users while all write, and kill gateways while newcomers get their first keys'
     case 'activity-gone':
       return `stop the projections for ${fault.ms} ms and delete what they have not read of im.activity`
   }

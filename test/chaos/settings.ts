@@ -36,13 +36,17 @@ export const storeFaults = [
 ] as const
 /** Of the way between clients and gateways, and of the store that knows who is online. */
 export const linkFaults = ['redis-pause', 'redis-slow', 'storm', 'half-open'] as const
-/** Of what is built from the log: rubbish in every topic, inserts whose answers are lost or that are refused, records that are deleted unread, two releases side by side. */
+/**
+ * Of what is built from the log: users erased while all write and newcomers get their first keys, rubbish in every topic, inserts whose answers are lost or that are refused, records that are deleted unread, two releases
+ * side by side.
+ */
 export const derivedFaults = [
   'poison',
   'clickhouse-lost',
   'clickhouse-full',
   'activity-gone',
   'releases',
+  'erasures',
 ] as const
 export type FaultName =
   | (typeof storeFaults)[number]
@@ -98,6 +102,19 @@ export const rebuildRun = {
 export const heartbeatMs = limits.heartbeatMsMin
 
 export const userName = (i: number): string => `u${String(i).padStart(2, '0')}`
+/** Who comes in waves while others are erased: so many each. */
+export const newcomersAtOnce = 6
+export const newcomerWaves = 2
+export const newcomerName = (wave: number, i: number): string => `new${wave}${i}`
+export const newcomersOf = (wave: number): string[] =>
+  Array.from({ length: newcomersAtOnce }, (_, i) => newcomerName(wave, i))
+/** All of the load: those who are there from the beginning and those who come later. */
+export const usersOf = ({ users, faults }: Pick<RunSettings, 'users' | 'faults'>): string[] => [
+  ...Array.from({ length: users }, (_, i) => userName(i)),
+  ...(faults.includes('erasures')
+    ? Array.from({ length: newcomerWaves }, (_, wave) => newcomersOf(wave)).flat()
+    : []),
+]
 /** Whoever sends broken frames: what of it makes sense all the same is nobody's message. */
 export const fuzzers = 8
 export const fuzzerName = (i: number): string => `fuzz${i}`

@@ -113,7 +113,7 @@ export function told(
   seq: number,
   text?: string,
 ): void {
-  const hash = text === undefined ? {} : { hash: hashOfText(text) }
+  const hash = text === undefined ? {} : { hash: hashOfText(text), detail: text }
   say(world, { dev, op, phase: 'invoke', id: `c${n}`, conv: place, ...hash })
   say(world, { dev, op, phase: 'ok', id: `c${n}`, conv: place, seq, packId: packIdOf(n) })
 }

@@ -3,7 +3,7 @@
  * online after it was told gets the text any more, nobody reads or finds it at the end; and every device that shows a text
  * learns of its changes, those made while its user was out included, and of none made after he left.
  */
-import { knownOf, knownUpTo, type Message, type Model, type Stream, visible } from './log.ts'
+import { isErased, knownOf, knownUpTo, type Message, type Model, type Stream, visible } from './log.ts'
 import type { Entry, Find, Finding } from './types.ts'
 
 export interface ChangeCounts {
@@ -18,7 +18,7 @@ export interface ChangeCounts {
 interface Device {
   readonly user: string
   onlineSince: number
-  /** What it shows, by conversation and seq; null: as recalled. */
+  /** What it shows, by conversation and seq; null: as recalled, '': as erased. */
   readonly shows: Map<string, Map<number, string | null>>
 }
 
@@ -51,18 +51,13 @@ export function checkChanges(
     if (op === 'reset') device.shows.delete(conv)
     if (op === 'recv' || op === 'edited' || op === 'recalled') {
       if (op !== 'recv') checkChange(model, entry, find)
-      const hash = op === 'recalled' ? null : (entry.hash ?? null)
+      const hash = shownBy(model, entry)
       const key = `${conv} ${seq}`
       const told = toldAt.get(key)
       const shown = device.shows.get(conv)?.get(seq)
       const place = `${dev} ${op} ${conv} seq ${seq}`
-      if (hash !== null && shown === null) find('recall', `${place}: shows the text again`)
-      else if (
-        hash !== null &&
-        told !== undefined &&
-        device.onlineSince > told &&
-        !isOwn(model, entry, device)
-      )
+      if (hash && shown === null) find('recall', `${place}: shows the text again`)
+      else if (hash && told !== undefined && device.onlineSince > told && !isOwn(model, entry, device))
         find('recall', `${place}: got the text after the recall was told, on a later connection`)
       if (hash === null && told === undefined) toldAt.set(key, entry.t_mono)
       if (hash === null && shown && told !== undefined && device.onlineSince > told) counts.learnedLate += 1
@@ -79,6 +74,12 @@ function show(device: Device, conv: string, seq: number, hash: string | null): v
   shows.set(seq, shows.get(seq) === null ? null : hash)
 }
 
+/** A message of which something was erased may come without a text although nobody has recalled it. */
+function shownBy(model: Model, entry: Entry): string | null {
+  if (entry.op === 'recalled') return null
+  return entry.hash ?? (isErased(messageAt(model, entry)) ? '' : null)
+}
+
 const messageAt = (model: Model, { conv, seq }: Entry): Message | undefined =>
   model.streams.get(conv ?? '')?.messages.get(seq ?? 0)
 
@@ -91,6 +92,7 @@ function checkChange(model: Model, entry: Entry, find: Find): void {
   const { dev, op, conv, seq, n, hash } = entry
   const message = messageAt(model, entry)
   const place = `${dev} ${op} ${conv} seq ${seq} by ${n}`
+  if (op === 'edited' && hash === null && isErased(message)) return
   if (op === 'recalled' || hash === null) {
     if (message?.recalledBy == null || (op === 'recalled' && message.recalledBy !== n))
       find('untrue', `${place}: the log has no such recall`)
@@ -103,9 +105,13 @@ function checkRead(model: Model, entry: Entry, find: Find): void {
   const { dev, op, conv, seq, hash } = entry
   const stream = model.streams.get(conv ?? '')
   const message = messageAt(model, entry)
-  if (!stream || !message || hash === null || hash === undefined) return
+  if (!stream || !message || hash === undefined) return
   const place = `${dev} ${op} ${conv} seq ${seq}`
-  if (message.recalledBy !== null) find('recall', `${place}: the text of a recalled message`)
+  const known = knownOf(stream, userOf(dev), message)
+  if (hash === null) {
+    if (known && !known.erased) find('erased', `${place}: nothing of what stands there`)
+  } else if (known?.erased && known.hash === hash) find('unerased', `${place}: the text that was erased`)
+  else if (message.recalledBy !== null) find('recall', `${place}: the text of a recalled message`)
   else compare(stream, userOf(dev), message, hash, place, find)
 }
 
@@ -117,8 +123,11 @@ function checkSearch(model: Model, entry: Entry, find: Find): void {
   if (!stream || !message) return
   const place = `${dev} searched for ${conv} seq ${seq}`
   const user = userOf(dev)
-  const findable = knownOf(stream, user, message)?.hash === hash && visible(stream, user, message.seq)
-  if (message.recalledBy !== null && n !== 0) find('recall', `${place}, which was recalled, and found ${n}`)
+  const known = knownOf(stream, user, message)
+  const findable = known && known.hash === hash && !known.erased && visible(stream, user, message.seq)
+  if (known?.erased && n !== 0) find('unerased', `${place}, which was erased, and found ${n}`)
+  else if (message.recalledBy !== null && n !== 0)
+    find('recall', `${place}, which was recalled, and found ${n}`)
   else if (!findable && n !== 0) find('stale', `${place}, which says something else to him, and found ${n}`)
   else if (findable && n !== 1) find('history', `${place} and found ${n}`)
 }
@@ -135,7 +144,10 @@ function checkShown(model: Model, dev: string, { user, shows }: Device, find: Fi
       if (mustKnowRecall(stream, user, message))
         find('stale', `${place}: never told of the recall by seq ${message.recalledBy}`)
       // One of no version is told as forked.
-      else if (message.versions.some((version) => version.hash === hash))
+      else if (hash === '') {
+        const known = knownOf(stream, user, message)
+        if (known && !known.erased) find('stale', `${place}: never told of the text of seq ${known.seq}`)
+      } else if (message.versions.some((version) => version.hash === hash))
         compare(stream, user, message, hash, place, find)
     }
   }

@@ -3,6 +3,7 @@ import { checkArchive } from './archive.ts'
 import type { Schemas } from './avro.ts'
 import { type ChangeCounts, checkChanges } from './changes.ts'
 import { checkDevices, type DeviceCounts } from './devices.ts'
+import { checkErasures, type ErasureCounts, type Standing, textsTold } from './erasures.ts'
 import type { Opener } from './keys.ts'
 import { foldLog, type Model } from './log.ts'
 import { checkSends, type SendCounts } from './sends.ts'
@@ -18,6 +19,8 @@ export interface Evidence {
   readonly deadLetters: readonly Raw[]
   readonly history: readonly Entry[]
   readonly archive: readonly ArchiveRow[]
+  /** What begins a text in a store, when all was at rest: to be searched for what was erased. */
+  readonly standing?: readonly Standing[]
   /** Places of the rubbish that the run put into topics, as `topic partition/offset`. */
   readonly poison?: readonly string[]
   /** Rows in the archive's tables of messages and items, under `<table> <conversation>`. */
@@ -30,6 +33,7 @@ export interface Verdict {
   readonly sends: SendCounts
   readonly devices: DeviceCounts
   readonly changes: ChangeCounts
+  readonly erasures: ErasureCounts
   readonly unreadCompared: number
   readonly archiveRows: number
   readonly claims: number
@@ -39,10 +43,13 @@ export interface Verdict {
 export function check(evidence: Evidence): Verdict {
   const { schemas, commands, events, deadLetters, history, archive } = evidence
   const poison = new Set(evidence.poison)
-  const model = foldLog(schemas, commands, events, poison, evidence.open)
+  const told = textsTold(history)
+  const said = (stream: string, seq: number) => told.get(`${stream} ${seq}`)?.hash
+  const model = foldLog(schemas, commands, events, poison, evidence.open, said)
   const sends = checkSends(model, history)
   const devices = checkDevices(model, history)
   const changes = checkChanges(model, history)
+  const erasures = checkErasures(model, history, told, evidence.standing ?? [])
   const unread = checkUnread(model, history)
   const archived = checkArchive(model, archive, evidence.archivedRows)
   const dead = checkDeadLetters(schemas, deadLetters, poison, model)
@@ -54,6 +61,7 @@ export function check(evidence: Evidence): Verdict {
       ...sends.findings,
       ...devices.findings,
       ...changes.findings,
+      ...erasures.findings,
       ...unread.findings,
       ...archived.findings,
       ...dead,
@@ -62,6 +70,7 @@ export function check(evidence: Evidence): Verdict {
     sends: sends.counts,
     devices: devices.counts,
     changes: changes.counts,
+    erasures: erasures.counts,
     unreadCompared: unread.compared,
     archiveRows: archived.rows,
     claims: sum((at) => at.claims),

@@ -1,5 +1,5 @@
 /** What devices saw and read, against the log: everything they may see, once, in order, and nothing else. */
-import { type Model, type Stream, visible } from './log.ts'
+import { isErased, type Model, type Stream, visible } from './log.ts'
 import type { Entry, Find, Finding } from './types.ts'
 
 export interface DeviceCounts {
@@ -71,7 +71,7 @@ function compare(model: Model, { dev, op, conv, seq, hash, packId }: Entry, find
   }
   if (!visible(stream, user, message.seq)) find('trespass', place)
   if (hash === null) {
-    if (message.recalledBy === null) find('untrue', `${place}: shown as recalled`)
+    if (message.recalledBy === null && !isErased(message)) find('untrue', `${place}: shown as recalled`)
     return
   }
   if (!message.versions.some((version) => version.hash === hash))

@@ -17,8 +17,10 @@ export interface Interval {
 /** What a message said from one event on: its own, or that of an edit. */
 export interface Version {
   readonly seq: number
-  /** See hashOfText. */
+  /** See hashOfText. Of one that was erased: what its sender was told stands there. */
   readonly hash: string
+  /** Nobody can open it any more. */
+  readonly erased: boolean
   readonly mentions: readonly string[]
   readonly mentionAll: boolean
 }
@@ -58,6 +60,9 @@ export interface Model {
 export const hashOfText = (text: string): string =>
   createHash('sha256').update(text, 'utf8').digest('hex').slice(0, 16)
 
+/** Hash of the text whose sender was told that it is this event of this stream. */
+export type Said = (stream: string, seq: number) => string | undefined
+
 /** Folds both topics; records may come in any order of partitions, but by offset within one. */
 export function foldLog(
   schemas: Schemas,
@@ -65,6 +70,7 @@ export function foldLog(
   events: readonly Raw[],
   poison: ReadonlySet<string> = new Set(),
   open: Opener = inClear,
+  said: Said = () => undefined,
 ): Model {
   const findings: Finding[] = []
   const find: Find = (kind, detail) => void findings.push({ kind, detail })
@@ -92,7 +98,7 @@ export function foldLog(
       continue
     }
     compareWithCommand(asked, accepted, find)
-    fold(model, first, accepted, open, find)
+    fold(model, first, accepted, { open, said }, find)
   }
   for (const [partition, { end }] of asked) {
     const last = model.partitions.get(partition)?.last ?? -1
@@ -112,7 +118,18 @@ function partitionOf(model: Model, partition: number): Partition {
   return at
 }
 
-function fold(model: Model, first: Map<string, Accepted>, record: Accepted, open: Opener, find: Find): void {
+interface Contents {
+  readonly open: Opener
+  readonly said: Said
+}
+
+function fold(
+  model: Model,
+  first: Map<string, Accepted>,
+  record: Accepted,
+  contents: Contents,
+  find: Find,
+): void {
   model.accepted.push(record)
   const { stream: name, seq, ordinal, type, row } = record
   const place = `${name} seq ${seq} (im.events ${record.partition}/${record.offset})`
@@ -136,7 +153,7 @@ function fold(model: Model, first: Map<string, Accepted>, record: Accepted, open
   if (ordinal !== (previous?.ordinal ?? 0) + (message ? 1 : 0))
     find('gap', `${place}: ordinal ${ordinal} follows ${previous?.ordinal ?? 0}`)
   stream.events.push(record)
-  apply(model, stream, record, open, find)
+  apply(model, stream, record, contents, find)
 }
 
 function streamOf(model: Model, name: string): Stream {
@@ -151,7 +168,7 @@ function streamOf(model: Model, name: string): Stream {
   return stream
 }
 
-function apply(model: Model, stream: Stream, record: Accepted, open: Opener, find: Find): void {
+function apply(model: Model, stream: Stream, record: Accepted, contents: Contents, find: Find): void {
   const { seq, type, row, sender } = record
   const forbidden = stream.rules.objection(record, stream.messages)
   if (forbidden !== null)
@@ -163,11 +180,11 @@ function apply(model: Model, stream: Stream, record: Accepted, open: Opener, fin
   else if (type === 'MembersRemoved') leave(stream, seq, row.members as string[])
   else if (type === 'MessageSent') {
     const { ordinal, packId, time } = record
-    const versions = [versionOf(seq, row, open)]
+    const versions = [versionOf(stream, seq, row, contents)]
     stream.messages.set(seq, { seq, ordinal, sender, packId, time, versions, recalledBy: null })
   } else if (type === 'MessageEdited' || type === 'MessageRecalled') {
     const message = stream.messages.get(Number((row.target as Row).seq))
-    if (type === 'MessageEdited') message?.versions.push(versionOf(seq, row, open))
+    if (type === 'MessageEdited') message?.versions.push(versionOf(stream, seq, row, contents))
     else if (message) message.recalledBy = seq
   }
 }
@@ -195,21 +212,31 @@ function leave(stream: Stream, seq: number, users: readonly string[]): void {
   }
 }
 
-const versionOf = (seq: number, row: Row, open: Opener): Version => ({
-  seq,
-  hash: hashOfContent(row, open),
-  mentions: row.mentions as string[],
-  mentionAll: row.mentionAll === true,
-})
+const versionOf = ({ name }: Stream, seq: number, row: Row, { open, said }: Contents): Version => {
+  const hash = hashOfContent(row, open)
+  return {
+    seq,
+    hash: hash ?? said(name, seq) ?? `erased: ${name} seq ${seq}`,
+    erased: hash === null,
+    mentions: row.mentions as string[],
+    mentionAll: row.mentionAll === true,
+  }
+}
 
-function hashOfContent(row: Row, open: Opener): string {
+function hashOfContent(row: Row, open: Opener): string | null {
   try {
-    const { text } = JSON.parse(open(row).toString('utf8')) as { text?: unknown }
+    const content = open(row)
+    if (content === null) return null
+    const { text } = JSON.parse(content.toString('utf8')) as { text?: unknown }
     return typeof text === 'string' ? hashOfText(text) : 'no-text'
   } catch (err) {
     return `unreadable: ${(err as Error).message}`
   }
 }
+
+/** Something that it said at any time was erased. */
+export const isErased = (message: Message | undefined): boolean =>
+  message?.versions.some(({ erased }) => erased) === true
 
 /** May this user see that seq? Join and leave themselves are visible. */
 export const visible = (stream: Stream, user: string, seq: number): boolean =>

@@ -112,6 +112,10 @@ export const findingKinds = [
   'dead-letter',
   /** I10: built anew from the log, it is not what it was. */
   'rebuilt-otherwise',
+  /** Nobody can read it any more, or it is shown to nobody, though nobody erased it. */
+  'erased',
+  /** It was erased, and can be opened still, or stands or is shown in clear. */
+  'unerased',
   /** F26: something from behind a gap in im.events in a read model or the archive, or a position there. */
   'gap-skipped',
   /** Whoever met the gap did not say so. */

@@ -142,13 +142,13 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
     op: string,
     conv: string | undefined,
     call: (client: Client) => Promise<Sent | null>,
-    hash?: string,
+    text?: string,
   ): Promise<Sent | null> {
     counter += 1
     const id = `${process.pid}-${counter}`
     totals.attempts += 1
     pending += 1
-    note({ op, phase: 'invoke', id, conv, ...(hash === undefined ? {} : { hash }) })
+    note({ op, phase: 'invoke', id, conv, ...(text === undefined ? {} : namedBy(text)) })
     try {
       const sent = await call(client)
       totals.ok += 1
@@ -193,13 +193,13 @@ export async function openDevice(options: DeviceOptions): Promise<Device> {
       const text = freshText()
       const conv = 'to' in target ? pairOf(user, target.to) : target.conversationId
       const call = (live: Client) => live.send({ ...target, ...named, text })
-      const sent = await command('send', conv, call, hashOfText(text))
+      const sent = await command('send', conv, call, text)
       return sent && { conversationId: conv, seq: sent.seq, text }
     },
     async edit(conv, seq, named) {
       const text = freshText()
       const call = (live: Client) => live.edit(conv, seq, { ...named, text })
-      const sent = await command('edit', conv, call, hashOfText(text))
+      const sent = await command('edit', conv, call, text)
       return sent && { conversationId: conv, seq, text }
     },
     command: (op, conv, call) => command(op, conv, call),
@@ -236,7 +236,9 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** The first word is in no other text, to be searched for. */
 const freshText = () => `${randomBytes(12).toString('hex')} ${counter} ${'.'.repeat(40)}`
-/** Null: recalled. */
+/** A text in the history, which never holds one. */
+const namedBy = (text: string) => ({ hash: hashOfText(text), detail: text.split(' ')[0] ?? '' })
+/** Null: recalled, or erased. */
 export const hashOf = (content: Message['content']): string | null =>
   content === null ? null : hashOfText(content.text ?? '')
 

@@ -15,6 +15,7 @@ const statsEveryMs = 500
 const connectMsMax = 30_000
 
 let traffic: Traffic | null = null
+const arrived: Device[] = []
 const devices = await openDevices()
 tell({ kind: 'connected', devices: devices.length })
 const reporting = setInterval(() => tell({ kind: 'stats', stats: stats() }), statsEveryMs)
@@ -25,18 +26,25 @@ process.on('message', (message: ToLoad) => void obey(message))
 /** Every third user has a second device; about half of all begin at each gateway. */
 function openDevices(): Promise<Device[]> {
   const opening: Promise<Device>[] = []
-  for (let i = 0; i < config.users; i++) {
-    const user = userName(i)
-    for (let d = 1; d <= (i % 3 === 0 ? 2 : 1); d++)
-      opening.push(
-        openDevice({
-          ...{ user, deviceId: `d${d}`, urls: config.urls, token: config.tokens[user] ?? '', history },
-          headlessUntilMs: config.awayFromMs === 0 ? 0 : config.awayFromMs + connectMsMax,
-          received: (device, message) => traffic?.received(device, message),
-        }),
-      )
-  }
+  for (let i = 0; i < config.users; i++)
+    for (let d = 1; d <= (i % 3 === 0 ? 2 : 1); d++) opening.push(open(userName(i), `d${d}`))
   return Promise.all(opening)
+}
+
+function open(user: string, deviceId: string): Promise<Device> {
+  return openDevice({
+    ...{ user, deviceId, urls: config.urls, token: config.tokens[user] ?? '', history },
+    headlessUntilMs: config.awayFromMs === 0 ? 0 : config.awayFromMs + connectMsMax,
+    received: (device, message) => traffic?.received(device, message),
+  })
+}
+
+function speak(): void {
+  for (const device of arrived.splice(0)) {
+    const to = userName(devices.length % config.users)
+    devices.push(device)
+    void device.send({ to })
+  }
 }
 
 async function obey(message: ToLoad): Promise<void> {
@@ -45,7 +53,11 @@ async function obey(message: ToLoad): Promise<void> {
     traffic = createTraffic({ ...config, devices }, groups)
     traffic.start()
     tell({ kind: 'begun' })
-  } else if (message.kind === 'quiet') traffic?.stop()
+  } else if (message.kind === 'arrive') {
+    arrived.push(...(await Promise.all(message.users.map((user) => open(user, 'd1')))))
+    tell({ kind: 'arrived' })
+  } else if (message.kind === 'speak') speak()
+  else if (message.kind === 'quiet') traffic?.stop()
   else if (message.kind === 'final-read') {
     const errors = await finalRead({
       ...{ urls: config.urls, tokens: config.tokens, history, msMax: message.msMax },

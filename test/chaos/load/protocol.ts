@@ -13,6 +13,10 @@ export interface LoadConfig {
 
 export type ToLoad =
   | { readonly kind: 'begin' }
+  /** They connect, and wait to speak. */
+  | { readonly kind: 'arrive'; readonly users: readonly string[] }
+  /** Whoever has arrived says his first words, all at once, and talks like the others from then on. */
+  | { readonly kind: 'speak' }
   /** No more commands; those under way go on. */
   | { readonly kind: 'quiet' }
   | { readonly kind: 'final-read'; readonly msMax: number }
@@ -21,6 +25,7 @@ export type ToLoad =
 export type FromLoad =
   | { readonly kind: 'connected'; readonly devices: number }
   | { readonly kind: 'begun' }
+  | { readonly kind: 'arrived' }
   | { readonly kind: 'stats'; readonly stats: LoadStats }
   | { readonly kind: 'read'; readonly errors: readonly string[] }
 
