@@ -27,9 +27,15 @@ describe('on a cluster', () => {
         messages: 'conversation',
         ledger_pushes: 'conversation',
       },
-      ...{ membership: 'conversation', logins: 'user', user_days: 'user', gateway_boots: 'gateway' },
+      ...{
+        membership: 'conversation',
+        logins: 'user',
+        user_days: 'user',
+        gateway_boots: 'gateway',
+        schemas: 'fingerprint',
+      },
     })
-    expect(keys.size).toBe(17)
+    expect(keys.size).toBe(18)
   })
 
   test('columns are added to both, all other changes made where the rows are', () => {
