@@ -1,5 +1,6 @@
 /** A conversation, a roster, unread counts and a list of conversations as they were at a moment. */
 import { isId, parseStream, userStream } from '../../schemas/ids.ts'
+import type { Recorded } from '../archived.ts'
 import type { Mark } from '../verify/sample.ts'
 import { createMoment, type Member, type Message, type Moment } from './moment.ts'
 import type { Past } from './sources.ts'
@@ -57,9 +58,13 @@ export async function checkTime({ past, time }: Where, now: number): Promise<voi
 }
 
 export async function conversationAt(where: Where, stream: string, keep: number): Promise<ConversationAt> {
-  const moment = await momentOf(where, stream, keep)
+  /** Recalled or edited since. */
+  const changed = new Set<number>()
+  const moment = await momentOf(where, stream, keep, ({ payload }) => {
+    if (payload?.type === 'MessageEdited' || payload?.type === 'MessageRecalled')
+      changed.add(payload.target.seq)
+  })
   const { seq, ordinal } = moment.head()
-  const changed = await changedSince(where, stream, seq)
   const messages = moment
     .messages()
     .map((message) =>
@@ -71,16 +76,6 @@ export async function conversationAt(where: Where, stream: string, keep: number)
     ...{ conversationId: stream, name: moment.name(), seq, ordinal, members: moment.members().length },
     ...{ messages, unreadable: moment.unreadable },
   }
-}
-
-/** Seqs of messages that were recalled or edited behind `seq`. */
-async function changedSince({ past }: Where, stream: string, seq: number): Promise<ReadonlySet<number>> {
-  const changed = new Set<number>()
-  await past.events([stream], Number.MAX_SAFE_INTEGER, ({ envelope, payload }) => {
-    if (envelope.seq > seq && (payload?.type === 'MessageEdited' || payload?.type === 'MessageRecalled'))
-      changed.add(payload.target.seq)
-  })
-  return changed
 }
 
 export async function rosterAt(where: Where, stream: string): Promise<RosterAt> {
@@ -179,10 +174,19 @@ function createPersonal(): Personal {
   }
 }
 
-async function momentOf(where: Where, stream: string, keep: number): Promise<Moment> {
+/** `later`: is given what came after it; without it that is not read. */
+async function momentOf(
+  where: Where,
+  stream: string,
+  keep: number,
+  later?: (record: Recorded) => void,
+): Promise<Moment> {
   if (parseStream(stream) === null) throw new RangeError(unknown(stream))
   const moment = createMoment(stream, keep)
-  await where.past.events([stream], where.time, (record) => moment.apply(record))
+  await where.past.events([stream], later ? Number.MAX_SAFE_INTEGER : where.time, (record) => {
+    if (record.envelope.time > where.time) later?.(record)
+    else moment.apply(record)
+  })
   if (moment.missing.length > 0) throw new RangeError(lost(stream, moment.missing))
   if (moment.head().seq === 0) throw await nothingOf(where, stream)
   return moment
