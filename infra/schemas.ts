@@ -3,6 +3,7 @@
  * names one that a reader does not know is held back until the reader has it from there. So releases run side by side in any order.
  */
 import { scan } from '../projections/scan.ts'
+import { fingerprintHex } from '../schemas/avro.ts'
 import { knowsSchema, learnSchema, ownSchemas } from '../schemas/codec.ts'
 import { fingerprintOf } from '../schemas/fingerprint.ts'
 import { schemasNamed } from '../schemas/named.ts'
@@ -36,7 +37,6 @@ const TEXTS_PER_REQUEST = 15
 /** Of rubbish that looks like a record: it is not asked for again. */
 const UNKNOWN_MAX = 10_000
 
-const hex = (key: string): string => Buffer.from(key, 'latin1').toString('hex')
 const nameOf = (canonical: string): string => fingerprintOf(canonical).toString('hex')
 
 export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger): SchemaBook {
@@ -138,7 +138,10 @@ export function createSchemaBook(store: LogStore, clock: Clock, logger: Logger):
         if (knowsSchema(key) || unknown.has(key)) continue
         stats.unknown++
         if (unknown.size < UNKNOWN_MAX) unknown.add(key)
-        logger.warn({ fingerprint: hex(key) }, 'a record names a schema that nobody has written down')
+        logger.warn(
+          { fingerprint: fingerprintHex(key) },
+          'a record names a schema that nobody has written down',
+        )
       }
     },
   }

@@ -203,3 +203,6 @@ export function fingerprintAt(bytes: Buffer): string | null {
 export function fingerprintKey(fingerprint: Buffer): string {
   return fingerprint.toString('latin1', 0, 8)
 }
+
+/** A map key as people read it. */
+export const fingerprintHex = (key: string): string => Buffer.from(key, 'latin1').toString('hex')

@@ -56,14 +56,12 @@ export const ownSchemas: readonly { readonly key: string; readonly canonical: st
   ...Object.values(eventPayloads),
 ].map(({ fingerprint, canonical }) => ({ key: fingerprintKey(fingerprint), canonical }))
 
-const own = new Set(ownSchemas.map(({ key }) => key))
+const readable = new Map([...ownSchemas.map(({ key, canonical }) => [key, canonical] as const), ...history])
+/** Canonical text of every schema whose bytes can be read here, by fingerprint: of this release, released ones, and learned ones. */
+export const knownSchemas: ReadonlyMap<string, string> = readable
 
 /** Whether bytes that name this fingerprint can be read. */
-export const knowsSchema = (key: string): boolean => own.has(key) || known.has(key)
-
-/** Canonical text of every schema whose bytes can be read here, by fingerprint. */
-export const knownSchemas = (): ReadonlyMap<string, string> =>
-  new Map([...ownSchemas.map(({ key, canonical }) => [key, canonical] as const), ...known])
+export const knowsSchema = (key: string): boolean => readable.has(key)
 
 const LEARNED_LENGTH_MAX = 65_536
 
@@ -77,6 +75,7 @@ export function learnSchema(canonical: string): string | null {
   const name = nameOf(canonical)
   if (name === null) return null
   known.set(key, canonical)
+  readable.set(key, canonical)
   enter(commandRegistry, key, name)
   enter(eventRegistry, key, name)
   return name

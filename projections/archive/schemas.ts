@@ -3,6 +3,7 @@
  * release, though im.schemas is lost.
  */
 import { randomUUID } from 'node:crypto'
+import { fingerprintHex } from '../../schemas/avro.ts'
 import { knownSchemas, learnSchema } from '../../schemas/codec.ts'
 import { Fault } from '../../schemas/ports.ts'
 import type { ArchivePort } from '../ports.ts'
@@ -27,12 +28,10 @@ export function createSchemaMirror(clickhouse: Pick<ArchivePort, 'insert'>): Sch
   const written = new Set<string>()
   return {
     async flush() {
-      const missing = [...knownSchemas()].filter(([key]) => !written.has(key))
-      if (missing.length === 0) return
-      const rows = missing.map(([key, text]) => ({
-        fingerprint: Buffer.from(key, 'latin1').toString('hex'),
-        text,
-      }))
+      // None is ever forgotten: most times there is nothing new.
+      if (written.size === knownSchemas.size) return
+      const missing = [...knownSchemas].filter(([key]) => !written.has(key))
+      const rows = missing.map(([key, text]) => ({ fingerprint: fingerprintHex(key), text }))
       await clickhouse.insert('schemas', rows, { dedupToken: randomUUID() })
       for (const [key] of missing) written.add(key)
     },
