@@ -14,6 +14,7 @@ import { sealedFor } from '../content-keys/freshness.ts'
 import { isPart, userOf } from '../content-keys/ring.ts'
 import type { Namespaces } from '../namespaces/follower.ts'
 import { inNamespace } from '../namespaces/redis.ts'
+import { standingOf } from '../restore/standing.ts'
 import { destroyDue, type Erased, type EraseOptions, eraseUser } from './erase.ts'
 
 const DAY_MS = 86_400_000
@@ -101,14 +102,8 @@ async function untilUnused(tool: Tool, user: string, ms: number): Promise<void> 
 }
 
 async function commandEnds(tool: Tool): Promise<readonly number[]> {
-  const admin = await tool.store('ends').admin()
-  try {
-    const count = await admin.partitionCount(topics.commands)
-    const ranges = Array.from({ length: count }, (_, partition) => admin.range(topics.commands, partition))
-    return (await Promise.all(ranges)).map(({ end }) => end)
-  } finally {
-    await admin.close()
-  }
+  const { ranges } = await standingOf(tool.store('ends'), topics.commands)
+  return ranges.map(({ end }) => end)
 }
 
 function summaryOf({ contents, inClear, redis, archive }: Erased): string {
