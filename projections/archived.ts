@@ -1,6 +1,6 @@
 /** Records as the archive holds them, in the form in which they stood in the log. */
 import { decodeEventPayload } from '../schemas/codec.ts'
-import type { Envelope, EventPayload } from '../schemas/records.ts'
+import type { Envelope, EventPayload, PayloadOf } from '../schemas/records.ts'
 import type { ArchivePort } from './ports.ts'
 
 /** An accepted record with its place, wherever it was read. */
@@ -50,6 +50,17 @@ function recordedIn(row: Row): Recorded {
     ...{ partition: Number(row.partition), offset: Number(row.offset_), envelope },
     payload: payloadIn(envelope),
   }
+}
+
+export type Saying = PayloadOf<'MessageSent'> | PayloadOf<'MessageEdited'>
+
+/** Where the record says a message or edits one: what it says, and the seq of that message. */
+export function sayingIn({
+  envelope,
+  payload,
+}: Recorded): { readonly payload: Saying; readonly of: number } | null {
+  if (payload?.type === 'MessageSent') return { payload, of: envelope.seq }
+  return payload?.type === 'MessageEdited' ? { payload, of: payload.target.seq } : null
 }
 
 function payloadIn(envelope: Recorded['envelope']): EventPayload | null {

@@ -3,9 +3,9 @@ import { open, seal } from '../../schemas/avro.ts'
 import { history } from '../../schemas/codec.ts'
 import { openContent } from '../../schemas/content-keys.ts'
 import type { LogStore } from '../../schemas/ports.ts'
-import { type AuditReading, type PayloadOf, records } from '../../schemas/records.ts'
+import { type AuditReading, records } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
-import { archivedEvents, type Recorded } from '../archived.ts'
+import { archivedEvents, type Recorded, type Saying, sayingIn } from '../archived.ts'
 import type { KeyRing } from '../content-keys/ring.ts'
 import type { ArchivePort } from '../ports.ts'
 import { scan } from '../scan.ts'
@@ -57,10 +57,11 @@ export async function hiddenIn(
   const recalls = new Map<number, Hiding>()
   await archivedEvents(clickhouse, [conversation], ALL_TIME, (portion) => {
     for (const recorded of portion) {
-      const { payload } = recorded
-      if (payload?.type === 'MessageRecalled') recalls.set(payload.target.seq, recorded.envelope)
-      if (payload?.type !== 'MessageSent' && payload?.type !== 'MessageEdited') continue
-      const of = payload.type === 'MessageSent' ? recorded.envelope.seq : payload.target.seq
+      if (recorded.payload?.type === 'MessageRecalled')
+        recalls.set(recorded.payload.target.seq, recorded.envelope)
+      const saying = sayingIn(recorded)
+      if (!saying) continue
+      const { payload, of } = saying
       if (of < from || (to !== null && of > to) || (user !== null && payload.sender !== user)) continue
       const all = versions.get(of) ?? []
       versions.set(of, all)
@@ -81,7 +82,6 @@ export async function hiddenIn(
   return found.toSorted((a, b) => a.of - b.of || a.seq - b.seq)
 }
 
-type Saying = PayloadOf<'MessageSent'> | PayloadOf<'MessageEdited'>
 interface Version {
   readonly recorded: Recorded
   readonly payload: Saying

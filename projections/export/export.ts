@@ -3,7 +3,7 @@
 import { FOLD_VERSION } from '../../processors/snapshot.ts'
 import { isId, parseStream, userStream } from '../../schemas/ids.ts'
 import { migrations } from '../archive/tables.ts'
-import { archivedConversations, archivedEvents, type Recorded } from '../archived.ts'
+import { archivedConversations, archivedEvents, type Recorded, sayingIn } from '../archived.ts'
 import type { ContentOpener } from '../content-keys/follower.ts'
 import { openRecords } from '../content-keys/open.ts'
 import { type Fact, intervalsOf, mayRead } from '../directory/membership.ts'
@@ -173,10 +173,10 @@ async function lastChanges(
 }
 
 /** What users no longer see is for auditors, each reading on the record. */
-function isSuperseded({ envelope, payload }: Recorded, changes: ReadonlyMap<string, number>): boolean {
-  if (payload?.type !== 'MessageSent' && payload?.type !== 'MessageEdited') return false
-  const of = payload.type === 'MessageSent' ? envelope.seq : payload.target.seq
-  return (changes.get(`${envelope.stream} ${of}`) ?? 0) > envelope.seq
+function isSuperseded(recorded: Recorded, changes: ReadonlyMap<string, number>): boolean {
+  const { stream, seq } = recorded.envelope
+  const saying = sayingIn(recorded)
+  return saying !== null && (changes.get(`${stream} ${saying.of}`) ?? 0) > seq
 }
 
 /** By group. */
