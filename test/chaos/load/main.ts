@@ -1,5 +1,6 @@
 /** The load: a process of its own that knows the platform through the SDK only. Told what to do over IPC. */
 import { readFileSync } from 'node:fs'
+import { exitWithParent } from '../../../infra/lifecycle.ts'
 import { openHistory } from '../history.ts'
 import { userName } from '../settings.ts'
 import { type Device, openDevice } from './device.ts'
@@ -14,13 +15,14 @@ const tell = (message: FromLoad) => void process.send?.(message)
 const statsEveryMs = 500
 const connectMsMax = 30_000
 
+exitWithParent(() => process.exit(1))
+
 let traffic: Traffic | null = null
 const arrived: Device[] = []
 const devices = await openDevices()
 tell({ kind: 'connected', devices: devices.length })
 const reporting = setInterval(() => tell({ kind: 'stats', stats: stats() }), statsEveryMs)
 
-process.on('disconnect', () => process.exit(1))
 process.on('message', (message: ToLoad) => void obey(message))
 
 /** Every third user has a second device; about half of all begin at each gateway. */
