@@ -8,7 +8,7 @@ import { type Clock, Fault, type Logger, sleepOf } from '../../schemas/ports.ts'
 import type { ArchivePort } from '../ports.ts'
 import type { Accepted, Projection, Sink } from '../projection.ts'
 import { type Block, createBlock } from './block.ts'
-import { type ArchiveWrite, archive } from './project.ts'
+import { type ArchiveTable, type ArchiveWrite, archive, archiveTables } from './project.ts'
 
 export interface ArchiveSinkOptions {
   readonly clickhouse: ArchivePort
@@ -20,8 +20,9 @@ export interface ArchiveSinkOptions {
   /** Default 20,000. */
   readonly rowsPerBlockMax?: number
   /**
-   * Blocks that may wait beside the one that is being inserted while more is taken in: then what was applied is there only after
-   * `settled`. Default: none, what was applied is there.
+   * Blocks that may be on their way while more is taken in: then what was applied is there only after `settled`, and until then the
+   * tables, which are written side by side, do not fit together: for a namespace that nobody reads. Default: none, what was applied
+   * is there, and tables are written in the order of `archiveTables`.
    */
   readonly blocksAhead?: number
   /** Default: that of this release. */
@@ -52,10 +53,15 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
   const { clickhouse, generation, clock, logger, projection = archive, blocksAhead = 0 } = options
   const lingerMs = options.lingerMs ?? 1_000
   const rowsMax = options.rowsPerBlockMax ?? 20_000
+  const isAhead = blocksAhead > 0
   const owned = new Set<number>()
   let open: Taken | null = null
-  /** Closed ones, the first of which is being inserted. */
+  /** Closed ones that are not in yet, in order. */
   let queue: readonly Taken[] = []
+  /** Until all rows of the last of them are in but its `events`. */
+  let rowsIn: Promise<void> = Promise.resolve()
+  /** Until its `events` are in too, and those of all before it. */
+  let allIn: Promise<void> = Promise.resolve()
   let cancelLinger: (() => void) | null = null
   let closed = false
   let broken: { readonly err: unknown } | null = null
@@ -64,9 +70,27 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
     cancelLinger?.()
     cancelLinger = null
     if (open === null) return
-    queue = [...queue, open]
+    const taken = open
+    const before = allIn
     open = null
-    if (queue.length === 1) void insertAll()
+    queue = [...queue, taken]
+    rowsIn = (isAhead ? rowsIn : before).then(() => insertRows(taken.block))
+    // What comes behind a block must not be there without it: the position would pass over it.
+    allIn = Promise.all([rowsIn, before]).then(async () => {
+      await insert(taken.block, ['events'])
+      queue = queue.slice(1)
+      taken.done()
+      if (open) afterAdding(open)
+    })
+    allIn.catch(breakOff)
+  }
+
+  function breakOff(err: unknown): void {
+    if (broken) return
+    broken = { err }
+    for (const { failed } of open ? [...queue, open] : queue) failed(err)
+    queue = []
+    open = null
   }
 
   /** Where nothing is on its way, what has come waits for more; else it waits for that. */
@@ -75,28 +99,17 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
     else if (queue.length === 0) cancelLinger ??= clock.after(lingerMs, closeBlock)
   }
 
-  async function insertAll(): Promise<void> {
-    for (let [first] = queue; first; [first] = queue) {
-      try {
-        await insert(first.block)
-        first.done()
-        queue = queue.slice(1)
-      } catch (err) {
-        // What comes behind it must not be there without it: the position would pass over it.
-        broken = { err }
-        for (const { failed } of open ? [...queue, open] : queue) failed(err)
-        queue = []
-        open = null
-      }
-    }
-    if (open) afterAdding(open)
+  async function insertRows(block: Block): Promise<void> {
+    const tables = archiveTables.filter((table) => table !== 'events')
+    if (isAhead) await Promise.all(tables.map((table) => insert(block, [table])))
+    else await insert(block, tables)
   }
 
-  async function insert(block: Block): Promise<void> {
+  /** One after another. */
+  async function insert(block: Block, tables: readonly ArchiveTable[]): Promise<void> {
     const dedupToken = block.token()
-    for (const [table, rows] of block.tables()) {
-      await untilDone(table, () => clickhouse.insert(table, rows, { dedupToken }))
-    }
+    for (const [table, rows] of block.tables())
+      if (tables.includes(table)) await untilDone(table, () => clickhouse.insert(table, rows, { dedupToken }))
   }
 
   function take(): Taken {
@@ -145,7 +158,7 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
   return {
     async begin(partition, range, fresh) {
       owned.add(partition)
-      if (blocksAhead > 0) await settled()
+      if (isAhead) await settled()
       // The newest of any generation: one log may hold several, and the newest of them nothing of this partition yet.
       const [row] = await clickhouse.query<Record<'generation' | 'offset_' | 'epoch_' | 'source_', string>>(
         // An alias must not be a column's name: ORDER BY would take the text.
@@ -171,7 +184,7 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
     async apply(_partition, records) {
       // Claims and dropped records need no row: the position behind them is found again by reading them again.
       if (records.length === 0) return 'applied'
-      if (blocksAhead === 0) await add(records).inserted
+      if (!isAhead) await add(records).inserted
       else {
         for (let at = 0; at < records.length; at += RECORDS_AT_ONCE) {
           add(records.slice(at, at + RECORDS_AT_ONCE))

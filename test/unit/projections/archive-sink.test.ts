@@ -34,6 +34,8 @@ function store() {
   return { clickhouse, asked, takes }
 }
 
+const rest = () => new Promise((resolve) => setTimeout(resolve, 20))
+
 const sinkOn = (clickhouse: ArchivePort, blocksAhead: number) =>
   archiveSink({
     ...{ clickhouse, generation: 0, clock: systemClock, logger: silentLog, blocksAhead },
@@ -64,7 +66,7 @@ describe('the sink of the archive', () => {
     const taking = sink.apply(0, run(10, 10), START).then(async () => {
       third = true
     })
-    await expect.poll(() => asked.length).toBe(1)
+    await expect.poll(() => asked.length).toBe(3)
     expect(third).toBe(false)
     let settled = false
     const settling = sink.settled?.().then(() => {
@@ -85,13 +87,36 @@ describe('the sink of the archive', () => {
     await sink.apply(0, run(0, 10), START)
     const behind = sink.apply(0, run(10, 10), START)
     behind.catch(() => {})
-    await expect.poll(() => asked.length).toBe(1)
+    await expect.poll(() => asked.length).toBe(3)
     asked[0]?.fail(new Error('a bug'))
     await expect(behind).rejects.toThrow('a bug')
     await expect(sink.apply(0, run(20, 10), START)).rejects.toThrow('a bug')
     await expect(sink.settled?.()).rejects.toThrow('a bug')
     await expect(sink.begin(0, { begin: 0, end: 0 }, false)).rejects.toThrow('a bug')
-    expect(asked).toHaveLength(1)
+    for (const { done } of asked) done()
+    await rest()
+    expect(asked).toHaveLength(3)
+  })
+
+  test('ahead of the store it writes tables side by side, and events behind all that they tell of', async () => {
+    const { clickhouse, asked, takes } = store()
+    const sink = sinkOn(clickhouse, 1)
+    await sink.apply(0, run(0, 10), START)
+    const second = sink.apply(0, run(10, 10), START)
+    const askedFor = () => asked.map(({ table, token }) => `${table} ${token.split(':').at(-1)}`)
+    const first = ['single_chats 0-9', 'messages 0-9', 'items 0-9']
+    await expect.poll(askedFor).toEqual(first)
+    for (const { done } of asked.slice(1)) done()
+    await rest()
+    expect(askedFor()).toEqual(first)
+    asked[0]?.done()
+    await expect.poll(askedFor).toEqual([...first, 'messages 10-19', 'items 10-19', 'events 0-9'])
+    for (const { done } of asked.slice(0, 5)) done()
+    await rest()
+    expect(askedFor()).toHaveLength(6)
+    await takes(2)
+    await second
+    expect(askedFor().at(-1)).toBe('events 10-19')
   })
 
   test('a failure that may pass is tried again with the same block and token', async () => {
