@@ -39,6 +39,8 @@ test('a room is joined, spoken in, switched and left, on whatever gateway, and i
   expect(seq).toBe(1)
   await until('the first is shown', () => [ann, ben].every(({ texts }) => texts().includes('one')))
   await ben.me.send({ conversationId: HALL, text: 'two' })
+  // Answered by the log, and in the room a moment later: whoever joins before that is told it as news.
+  await until('the second is shown', () => [ann, ben].every(({ texts }) => texts().includes('two')))
 
   const joined = await cas.me.joinRoom('hall', { newest: 1 })
   expect(joined.messages.map(({ content }) => content?.text)).toEqual(['two'])
