@@ -18,6 +18,12 @@ export interface Recorded {
 const COLUMNS = `generation, partition, toString(source) AS source_, toString(offset) AS offset_, toString(epoch) AS epoch_, kind, stream,
   toString(seq) AS seq_, toString(ordinal) AS ordinal_, toString(toUnixTimestamp64Milli(time)) AS ms_, schema, base64Encode(payload) AS bytes`
 
+/** An archive that an earlier release kept may not have it. */
+export async function hasTable(clickhouse: Pick<ArchivePort, 'query'>, table: string): Promise<boolean> {
+  const [row] = await clickhouse.query<{ result: number }>(`EXISTS TABLE ${table}`)
+  return Number(row?.result) === 1
+}
+
 interface Row {
   readonly generation: number
   readonly partition: number

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { fingerprintHex } from '../../schemas/avro.ts'
 import { knownSchemas, learnSchema } from '../../schemas/codec.ts'
 import { Fault } from '../../schemas/ports.ts'
+import { hasTable } from '../archived.ts'
 import type { ArchivePort } from '../ports.ts'
 
 export interface SchemaMirror {
@@ -40,8 +41,7 @@ export function createSchemaMirror(clickhouse: Pick<ArchivePort, 'insert'>): Sch
 
 /** Texts, by which they are ordered; none in an archive of before they were kept there. */
 export async function archivedSchemas(clickhouse: Pick<ArchivePort, 'query'>): Promise<string[]> {
-  const [there] = await clickhouse.query<{ result: number }>('EXISTS TABLE schemas')
-  if (Number(there?.result) !== 1) return []
+  if (!(await hasTable(clickhouse, 'schemas'))) return []
   const rows = await clickhouse.query<{ text: string }>('SELECT DISTINCT text FROM schemas ORDER BY text')
   return rows.map(({ text }) => text)
 }

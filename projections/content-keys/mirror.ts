@@ -8,6 +8,7 @@ import { history } from '../../schemas/codec.ts'
 import { type Clock, Fault, type Logger, type LogStore } from '../../schemas/ports.ts'
 import { type ContentKey, records } from '../../schemas/records.ts'
 import { topics } from '../../schemas/topics.ts'
+import { hasTable } from '../archived.ts'
 import type { ArchivePort } from '../ports.ts'
 import { scan } from '../scan.ts'
 
@@ -96,6 +97,8 @@ export async function restoreContentKeys(
   store: LogStore,
   clickhouse: Pick<ArchivePort, 'query'>,
 ): Promise<number> {
+  // What it holds is in clear.
+  if (!(await hasTable(clickhouse, 'content_keys'))) return 0
   const standing = new Map<string, number>()
   await scan({
     ...{ store, topic: topics.keys, partitions: 1, compacted: true },

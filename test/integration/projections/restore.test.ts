@@ -7,6 +7,7 @@ import { createSchemaBook } from '../../../infra/schemas.ts'
 import { emptyFold, foldRecord } from '../../../processors/fold.ts'
 import { archivedSchemas } from '../../../projections/archive/schemas.ts'
 import { archiveSink } from '../../../projections/archive/sink.ts'
+import { restoreContentKeys } from '../../../projections/content-keys/mirror.ts'
 import { createRegistry, followedIn } from '../../../projections/namespaces/registry.ts'
 import type { Accepted } from '../../../projections/projection.ts'
 import { archiveIn } from '../../../projections/restore/archive.ts'
@@ -245,6 +246,15 @@ test('schemas that the archive has are on im.schemas before the first record tha
   expect(new Set(texts).size).toBe(texts.length)
   for (const { canonical } of ownSchemas) expect(texts).toContain(canonical)
   expect(options.said.join('\n')).toContain(`${texts.length} schemas were missing in im.schemas`)
+})
+
+test('an archive of a release that sealed no contents has no keys to bring back', async () => {
+  await engines.clickhouse.command('RENAME TABLE content_keys TO content_keys_away')
+  try {
+    expect(await restoreContentKeys(createMemoryLog(systemClock), engines.clickhouse)).toBe(0)
+  } finally {
+    await engines.clickhouse.command('RENAME TABLE content_keys_away TO content_keys')
+  }
 })
 
 test('accepted commands that have no record are named where only im.events is lost', async () => {
