@@ -20,9 +20,9 @@ export interface ArchiveSinkOptions {
   /** Default 20,000. */
   readonly rowsPerBlockMax?: number
   /**
-   * Blocks that may be on their way while more is taken in: then what was applied is there only after `settled`, and until then the
-   * tables, which are written side by side, do not fit together: for a namespace that nobody reads. Default: none, what was applied
-   * is there, and tables are written in the order of `archiveTables`.
+   * Blocks that may be on their way while more is taken in, until `settled`: until then what was applied need not be there, and the
+   * tables, which are written side by side, do not fit together. For a namespace that nobody reads yet. Default: none, what was
+   * applied is there, and tables are written in the order of `archiveTables`.
    */
   readonly blocksAhead?: number
   /** Default: that of this release. */
@@ -53,7 +53,7 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
   const { clickhouse, generation, clock, logger, projection = archive, blocksAhead = 0 } = options
   const lingerMs = options.lingerMs ?? 1_000
   const rowsMax = options.rowsPerBlockMax ?? 20_000
-  const isAhead = blocksAhead > 0
+  let isAhead = blocksAhead > 0
   const owned = new Set<number>()
   let open: Taken | null = null
   /** Closed ones that are not in yet, in order. */
@@ -132,7 +132,7 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
     return taken
   }
 
-  async function settled(): Promise<void> {
+  async function drained(): Promise<void> {
     requireWhole()
     closeBlock()
     await Promise.all(queue.map(({ inserted }) => inserted))
@@ -158,7 +158,8 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
   return {
     async begin(partition, range, fresh) {
       owned.add(partition)
-      if (isAhead) await settled()
+      requireWhole()
+      if (isAhead) await drained()
       // The newest of any generation: one log may hold several, and the newest of them nothing of this partition yet.
       const [row] = await clickhouse.query<Record<'generation' | 'offset_' | 'epoch_' | 'source_', string>>(
         // An alias must not be a column's name: ORDER BY would take the text.
@@ -196,7 +197,10 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
       }
       return 'applied'
     },
-    settled,
+    settled() {
+      isAhead = false
+      return drained()
+    },
     tick: async () => [],
     release: (partition) => void owned.delete(partition),
     partitions: () => [...owned],

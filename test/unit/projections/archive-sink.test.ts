@@ -79,6 +79,14 @@ describe('the sink of the archive', () => {
     await settling
     const tokens = asked.filter(({ table }) => table === 'events').map(({ token }) => token)
     expect(tokens).toEqual(['im.events:0:0:0-9', 'im.events:0:0:10-19'])
+    // From then on it may be read, and is written in order.
+    const before = asked.length
+    const last = sink.apply(0, run(20, 10), START)
+    await expect.poll(() => asked.length).toBe(before + 1)
+    await rest()
+    expect(asked).toHaveLength(before + 1)
+    await takes(3)
+    await last
   })
 
   test('lets nothing in behind a block that failed for good, and says so at once', async () => {
