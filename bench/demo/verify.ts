@@ -129,16 +129,21 @@ async function search(
   client: Client,
 ): Promise<Pick<Checks, 'searches' | 'foundRecalled' | 'notFound'>> {
   const { script, plan } = on
-  const words = telling(script)
-  const some = (recalled: boolean): number[] =>
-    [...words.keys()]
-      .filter((turn) => plan.recalls.has(turn) === recalled && !plan.edits.has(turn))
-      .slice(0, SEARCHES_EACH)
+  const wordOf = telling(script)
+  const some = (recalled: boolean): [turn: number, word: string][] => {
+    const chosen: [number, string][] = []
+    for (let turn = 0; turn < script.turns.length && chosen.length < SEARCHES_EACH; turn++) {
+      if (plan.recalls.has(turn) !== recalled || plan.edits.has(turn)) continue
+      const word = wordOf(turn)
+      if (word !== undefined) chosen.push([turn, word])
+    }
+    return chosen
+  }
   let foundRecalled = 0
   let notFound = 0
   const [gone, living] = [some(true), some(false)]
-  for (const turn of [...gone, ...living]) {
-    const seqs = await found(client, conversationId, words.get(turn) ?? '')
+  for (const [turn, word] of [...gone, ...living]) {
+    const seqs = await found(client, conversationId, word)
     const there = seqs.some((seq) => on.audit.turnAt(seq) === turn)
     if (plan.recalls.has(turn) && there) foundRecalled += 1
     if (!plan.recalls.has(turn) && !there) notFound += 1
@@ -154,19 +159,14 @@ async function found(client: Client, conversationId: string, query: string): Pro
   }
 }
 
-/** A word of each turn that is in no other, standing by itself. */
-function telling({ turns }: Script): Map<number, string> {
-  const wordsOf = (text: string): string[] => text.toLowerCase().match(/[a-z]+/g) ?? []
+/** A word of a turn, standing by itself, that is in no other, nor part of a word there: a search finds parts, too. */
+function telling({ turns }: Script): (turn: number) => string | undefined {
+  const all = turns.map(({ text }) => text.toLowerCase()).join('\n')
   const aloneIn = (text: string): string[] => text.toLowerCase().match(/(?<=^|\s)[a-z]+(?=$|[\s.,?!])/g) ?? []
-  const uses = new Map<string, number>()
-  for (const { text } of turns)
-    for (const word of new Set(wordsOf(text))) uses.set(word, (uses.get(word) ?? 0) + 1)
-  return new Map(
-    turns.flatMap(({ text }, turn) => {
-      const word = aloneIn(text).find((one) => one.length >= WORD_CHARS_MIN && uses.get(one) === 1)
-      return word ? [[turn, word] as const] : []
-    }),
-  )
+  return (turn) =>
+    aloneIn(turns[turn]?.text ?? '').find(
+      (word) => word.length >= WORD_CHARS_MIN && all.indexOf(word) === all.lastIndexOf(word),
+    )
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
