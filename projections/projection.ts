@@ -33,7 +33,7 @@ export interface Sink {
   begin(partition: number, range: LogRange, fresh: boolean): Promise<Position>
   /** Writes the records and then, now or soon, the position behind them. `lost`: the sink misses earlier records, begin again. */
   apply(partition: number, records: readonly Accepted[], next: Position): Promise<'applied' | 'lost'>
-  /** Resolves once all that was applied is there, for a sink that answers before. */
+  /** Resolves once all that was applied is there, for a sink that answers before; from this call on it answers when it is. */
   settled?(): Promise<void>
   /** Called often: persists positions, looks for losses. Answers the partitions that must begin again. */
   tick(): Promise<readonly number[]>

@@ -5,10 +5,10 @@
  */
 import { type Position, START } from '../../schemas/accept.ts'
 import { type Clock, Fault, type Logger, sleepOf } from '../../schemas/ports.ts'
-import type { ArchivePort } from '../ports.ts'
+import type { ArchivePort, EncodedRows } from '../ports.ts'
 import type { Accepted, Projection, Sink } from '../projection.ts'
 import { type Block, createBlock } from './block.ts'
-import { type ArchiveTable, type ArchiveWrite, archive, archiveTables } from './project.ts'
+import { type ArchiveTable, type ArchiveWrite, archive } from './project.ts'
 
 export interface ArchiveSinkOptions {
   readonly clickhouse: ArchivePort
@@ -77,7 +77,7 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
     rowsIn = (isAhead ? rowsIn : before).then(() => insertRows(taken.block))
     // What comes behind a block must not be there without it: the position would pass over it.
     allIn = Promise.all([rowsIn, before]).then(async () => {
-      await insert(taken.block, ['events'])
+      await insertEvents(taken.block)
       queue = queue.slice(1)
       taken.done()
       if (open) afterAdding(open)
@@ -100,17 +100,17 @@ export function archiveSink(options: ArchiveSinkOptions): ArchiveSink {
   }
 
   async function insertRows(block: Block): Promise<void> {
-    const tables = archiveTables.filter((table) => table !== 'events')
-    if (isAhead) await Promise.all(tables.map((table) => insert(block, [table])))
-    else await insert(block, tables)
+    const tables = block.tables().filter(([table]) => table !== 'events')
+    if (isAhead) await Promise.all(tables.map((one) => insert(block, one)))
+    else for (const one of tables) await insert(block, one)
   }
 
-  /** One after another. */
-  async function insert(block: Block, tables: readonly ArchiveTable[]): Promise<void> {
-    const dedupToken = block.token()
-    for (const [table, rows] of block.tables())
-      if (tables.includes(table)) await untilDone(table, () => clickhouse.insert(table, rows, { dedupToken }))
+  async function insertEvents(block: Block): Promise<void> {
+    for (const one of block.tables()) if (one[0] === 'events') await insert(block, one)
   }
+
+  const insert = (block: Block, [table, rows]: readonly [ArchiveTable, EncodedRows]): Promise<void> =>
+    untilDone(table, () => clickhouse.insert(table, rows, { dedupToken: block.token() }))
 
   function take(): Taken {
     const { promise: inserted, resolve: done, reject: failed } = Promise.withResolvers<void>()
