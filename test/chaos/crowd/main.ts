@@ -1,5 +1,6 @@
 /** A crowd of bad clients: a process of its own, on bare sockets. Ends when it is told to, or when its parent is gone. */
 import { readFileSync } from 'node:fs'
+import { exitWithParent } from '../../../infra/lifecycle.ts'
 import { corpus, mutated } from '../../fuzz/mutate.ts'
 import { type DeafClient, deafClient } from '../../support/deaf-client.ts'
 import { omtpClient } from '../../support/omtp-client.ts'
@@ -18,7 +19,7 @@ const fuzzEveryMs = 20
 let stopping = false
 const sleepers = new Set<() => void>()
 
-process.on('disconnect', () => process.exit(1))
+exitWithParent(() => process.exit(1))
 process.on('message', () => {
   stopping = true
   for (const wake of sleepers) wake()
